@@ -1,0 +1,2 @@
+//! ledgerstone
+fn main() {}

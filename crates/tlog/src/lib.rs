@@ -1,1 +1,47 @@
-//! tlog
+//! The transparency-log formats of C2SP, and nothing else.
+//!
+//! Bytes in, bytes out: hashes, trees, tiles, proofs, signed notes, checkpoints and cosignatures. No file, no
+//! clock, no randomness, so the same code serves the writer, the verifier and an auditor who reads it in an
+//! afternoon.
+//!
+//! Two rules shape the crate. What is *made* and what is *checked* never share code: [`TileStack`] and
+//! [`Frontier`] compute the same root along different paths, and [`verify_inclusion`] knows nothing of
+//! [`inclusion_proof`]. And every text has one spelling: a parser accepts exactly what the formatter writes.
+//!
+//! Sources: RFC 6962 and RFC 9162 for the tree and its proofs; C2SP `signed-note`, `tlog-checkpoint`,
+//! `tlog-cosignature`, `tlog-tiles` and `tlog-proof` for the rest.
+
+pub mod hash;
+pub mod tree;
+
+pub mod bundle;
+pub mod tile;
+
+pub mod build;
+pub mod proof;
+
+pub mod checkpoint;
+pub mod cosignature;
+pub mod key;
+pub mod note;
+pub mod tlog_proof;
+
+mod text;
+
+pub use build::{ProofBuildError, TileSource, consistency_proof, inclusion_proof, root_from_tiles};
+pub use bundle::{
+    BundleError, bundle_path, bundles_for_size, decode_bundle, encode_bundle, parse_bundle_path,
+};
+pub use checkpoint::{
+    Checkpoint, CheckpointError, Origin, UnverifiedCheckpoint, VerifiedCheckpoint, sign_checkpoint,
+};
+pub use cosignature::{CosigningKey, cosignature_message};
+pub use hash::{Hash, ParseHashError, empty_root, leaf_hash, node_hash};
+pub use key::{Algorithm, KeyError, KeyId, SigningKey, VerifierKey};
+pub use note::{Note, NoteError, Signature, VerifiedNote, VerifiedSignature};
+pub use proof::{ProofError, verify_consistency, verify_inclusion};
+pub use tile::{
+    TILE_WIDTH, Tile, TileError, decode_tile, encode_tile, full_tiles, partial_width, tiles_for_size,
+};
+pub use tlog_proof::{TlogProof, TlogProofError};
+pub use tree::{Frontier, RestoreError, TileStack};

@@ -1,12 +1,15 @@
 //! Checkpoints, the signed tree heads: C2SP tlog-checkpoint.
 
+mod cosignature;
+
 use core::fmt;
 
 use crate::hash::Hash;
-use crate::key::{SigningKey, VerifierKey};
-use crate::note::{Note, NoteError, VerifiedNote, VerifiedSignature};
+use crate::note::{Note, NoteError, SigningKey, VerifiedNote, VerifiedSignature, VerifierKey};
 use crate::proof::{ProofError, verify_consistency, verify_inclusion};
 use crate::text::parse_decimal;
+
+pub use cosignature::{CosigningKey, MAX_TIMESTAMP, cosignature_message};
 
 /// Which log a checkpoint speaks for: one line, not empty, no control character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

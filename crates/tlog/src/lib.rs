@@ -14,34 +14,31 @@
 pub mod hash;
 pub mod tree;
 
-pub mod bundle;
+pub mod proof;
 pub mod tile;
 
-pub mod build;
-pub mod proof;
-
 pub mod checkpoint;
-pub mod cosignature;
-pub mod key;
 pub mod note;
 pub mod tlog_proof;
 
 mod text;
 
-pub use build::{ProofBuildError, TileSource, consistency_proof, inclusion_proof, root_from_tiles};
-pub use bundle::{
-    BundleError, bundle_path, bundles_for_size, decode_bundle, encode_bundle, parse_bundle_path,
-};
 pub use checkpoint::{
-    Checkpoint, CheckpointError, Origin, UnverifiedCheckpoint, VerifiedCheckpoint, sign_checkpoint,
+    Checkpoint, CheckpointError, CosigningKey, Origin, UnverifiedCheckpoint, VerifiedCheckpoint,
+    cosignature_message, sign_checkpoint,
 };
-pub use cosignature::{CosigningKey, cosignature_message};
 pub use hash::{Hash, ParseHashError, empty_root, leaf_hash, node_hash};
-pub use key::{Algorithm, KeyError, KeyId, SigningKey, VerifierKey};
-pub use note::{Note, NoteError, Signature, VerifiedNote, VerifiedSignature};
-pub use proof::{ProofError, verify_consistency, verify_inclusion};
+pub use note::{
+    Algorithm, KeyError, KeyId, Note, NoteError, Signature, SigningKey, VerifiedNote, VerifiedSignature,
+    VerifierKey,
+};
+pub use proof::{
+    ProofBuildError, ProofError, TileSource, consistency_proof, inclusion_proof, root_from_tiles,
+    verify_consistency, verify_inclusion,
+};
 pub use tile::{
-    TILE_WIDTH, Tile, TileError, decode_tile, encode_tile, full_tiles, partial_width, tiles_for_size,
+    BundleError, MAX_ENTRY_LEN, TILE_WIDTH, Tile, TileError, bundle_path, bundles_for_size, decode_bundle,
+    decode_tile, encode_bundle, encode_tile, full_tiles, parse_bundle_path, partial_width, tiles_for_size,
 };
 pub use tlog_proof::{TlogProof, TlogProofError};
 pub use tree::{Frontier, RestoreError, TileStack};

@@ -1,9 +1,14 @@
 //! Signed notes: C2SP signed-note, "Format" and "Signatures".
 
+mod key;
+
 use core::fmt;
 
-use crate::key::{KeyId, VerifierKey, check_name};
 use crate::text::{from_base64, to_base64};
+use key::check_name;
+
+pub(crate) use key::NamedSecret;
+pub use key::{Algorithm, KeyError, KeyId, SigningKey, VerifierKey};
 
 /// The longest note, in bytes, that is read. Room for 100 post-quantum signatures.
 pub const MAX_NOTE_LEN: usize = 1_000_000;

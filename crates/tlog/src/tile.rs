@@ -1,9 +1,16 @@
 //! Hash tiles of 256 and where they are found: C2SP tlog-tiles, "Merkle Tree".
 
+mod bundle;
+
 use core::fmt;
 
 use crate::hash::Hash;
 use crate::text::{format_index_path, parse_index_path};
+
+pub use bundle::{
+    BundleError, MAX_ENTRY_LEN, bundle_path, bundles_for_size, decode_bundle, encode_bundle,
+    parse_bundle_path,
+};
 
 /// Hashes in a full tile, and entries in a full bundle.
 pub const TILE_WIDTH: u16 = 256;

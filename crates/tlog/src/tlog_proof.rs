@@ -4,8 +4,7 @@ use core::fmt;
 
 use crate::checkpoint::{CheckpointError, UnverifiedCheckpoint, VerifiedCheckpoint};
 use crate::hash::Hash;
-use crate::key::VerifierKey;
-use crate::note::MAX_NOTE_LEN;
+use crate::note::{MAX_NOTE_LEN, VerifierKey};
 use crate::proof::ProofError;
 use crate::text::{from_base64, parse_decimal, to_base64};
 

@@ -5,12 +5,12 @@ use core::fmt;
 use ed25519_dalek::Signer as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::cosignature::{MAX_TIMESTAMP, cosignature_message};
-use crate::note::Signature;
+use super::Signature;
+use crate::checkpoint::{MAX_TIMESTAMP, cosignature_message};
 use crate::text::{from_base64, to_base64};
 
 /// Length of an Ed25519 signature in bytes.
-pub(crate) const ED25519_LEN: usize = ed25519_dalek::SIGNATURE_LENGTH;
+const ED25519_LEN: usize = ed25519_dalek::SIGNATURE_LENGTH;
 
 /// The first four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ public key). Printed as eight hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

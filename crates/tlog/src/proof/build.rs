@@ -3,8 +3,8 @@
 use core::fmt;
 use core::ops::Range;
 
+use super::ProofError;
 use crate::hash::{Hash, empty_root, node_hash};
-use crate::proof::ProofError;
 use crate::tile::{TILE_WIDTH, Tile, full_tiles, partial_width};
 
 /// Where tiles come from. A partial tile may be answered from a wider one: it is a prefix of it.

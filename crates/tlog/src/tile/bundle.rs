@@ -2,8 +2,8 @@
 
 use core::fmt;
 
+use super::{TILE_WIDTH, Tile, TileError, full_tiles, partial_width};
 use crate::text::{format_index_path, parse_index_path};
-use crate::tile::{TILE_WIDTH, Tile, TileError, full_tiles, partial_width};
 
 /// The longest entry, in bytes, that a bundle can hold.
 pub const MAX_ENTRY_LEN: usize = u16::MAX as usize;

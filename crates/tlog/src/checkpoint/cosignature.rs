@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-use crate::checkpoint::Checkpoint;
-use crate::key::{Algorithm, KeyError, NamedSecret, VerifierKey};
-use crate::note::Signature;
+use super::Checkpoint;
+use crate::note::{Algorithm, KeyError, NamedSecret, Signature, VerifierKey};
 
 /// The last time, in POSIX seconds, that a cosignature may carry.
 pub const MAX_TIMESTAMP: u64 = i64::MAX as u64;

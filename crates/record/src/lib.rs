@@ -1,2 +1,6 @@
 //! record
+pub mod canonical;
+pub mod commit;
+pub mod entry;
+pub mod facet;
 pub mod json;

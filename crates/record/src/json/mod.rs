@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 pub use error::{JsonError, JsonErrorKind};
 pub use parser::parse;
-pub(crate) use parser::scan_number;
+pub(crate) use parser::{read_escape, scan_number};
 pub(crate) use scan::find_special;
 pub use spans::{Elements, elements, member};
 

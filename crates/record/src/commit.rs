@@ -1,0 +1,104 @@
+//! Salts, digests and the commitment: what ties the facets of an event to its entry (DESIGN section 3).
+//!
+//! Each facet is hashed with a salt of its own, so that a guessed value can't be confirmed against a hash, and one
+//! facet can be disclosed or erased while the rest still verifies.
+
+use crate::facet::{FACETS, Facet};
+use sha2::{Digest, Sha256};
+
+/// 16 random bytes per event, kept with the payload, from which the salts of all facets follow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seed(pub [u8; 16]);
+
+/// What is hashed ahead of one facet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Salt(pub [u8; 16]);
+
+/// Secrets do not belong in a log line.
+macro_rules! hide {
+    ($($name:ident)*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )*};
+}
+hide!(Seed Salt);
+
+/// L(s): ASCII `s`, padded with 0x00 to 32 bytes.
+const fn label(text: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    let (text, mut at) = (text.as_bytes(), 0);
+    while at < text.len() {
+        out[at] = text[at];
+        at += 1;
+    }
+    out
+}
+
+const SALT: [u8; 32] = label("ledgerstone/salt/v1");
+const FACET: [u8; 32] = label("ledgerstone/facet/v1");
+const EVENT: [u8; 32] = label("ledgerstone/event/v1");
+
+/// salt_f = first 16 bytes of SHA-256(L("ledgerstone/salt/v1") ‖ f ‖ seed).
+pub fn salt(facet: Facet, seed: &Seed) -> Salt {
+    let digest = Sha256::digest(prefix(&SALT, facet, &seed.0));
+    Salt(std::array::from_fn(|index| digest[index]))
+}
+
+/// The salts of all facets, in order.
+pub fn salts(seed: &Seed) -> [Salt; FACETS] {
+    Facet::ALL.map(|facet| salt(facet, seed))
+}
+
+/// digest_f = SHA-256(L("ledgerstone/facet/v1") ‖ f ‖ salt_f ‖ bytes_f).
+pub fn facet_digest(facet: Facet, salt: &Salt, bytes: &[u8]) -> [u8; 32] {
+    let mut hasher = FacetHasher::new(facet, salt);
+    hasher.update(bytes);
+    hasher.finish()
+}
+
+/// [`facet_digest`] of bytes that arrive in pieces, for a `raw` facet too large to hold.
+#[derive(Clone)]
+pub struct FacetHasher(Sha256);
+
+impl FacetHasher {
+    /// Starts the digest of `facet`.
+    pub fn new(facet: Facet, salt: &Salt) -> FacetHasher {
+        FacetHasher(Sha256::new_with_prefix(prefix(&FACET, facet, &salt.0)))
+    }
+
+    /// Adds the bytes that come next.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest over everything added.
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+/// commitment = SHA-256(L("ledgerstone/event/v1") ‖ ledger_id ‖ u16 table_version ‖ u8 n ‖ digest_0 … digest_{n−1}).
+///
+/// # Panics
+/// If there are more than 255 digests, which no table has.
+pub fn commitment(ledger_id: &[u8; 32], table_version: u16, digests: &[[u8; 32]]) -> [u8; 32] {
+    assert!(digests.len() <= 255, "a commitment covers at most 255 facets");
+    let mut hasher = Sha256::new_with_prefix(EVENT);
+    hasher.update(ledger_id);
+    hasher.update(table_version.to_be_bytes());
+    hasher.update([digests.len() as u8]);
+    hasher.update(digests.as_flattened());
+    hasher.finalize().into()
+}
+
+/// The 49 bytes ahead of whatever is hashed, in one piece: with its padding it fits one SHA-256 block.
+fn prefix(label: &[u8; 32], facet: Facet, secret: &[u8; 16]) -> [u8; 49] {
+    let mut out = [0; 49];
+    out[..32].copy_from_slice(label);
+    out[32] = facet as u8;
+    out[33..].copy_from_slice(secret);
+    out
+}

@@ -1,5 +1,6 @@
 //! Proofs for all small trees and some large ones: built from tiles, compared with the naive reference, checked by
 //! the verifiers, and refused after any change.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 
@@ -194,7 +195,7 @@ impl TileSource for EqualLeaves {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(common::cases(64))]
 
     #[test]
     fn proofs_in_larger_trees(size in 258_u64..70_000, seed: u64) {

@@ -6,25 +6,42 @@
 use crate::facet::{FACETS, Facet};
 use sha2::{Digest, Sha256};
 
-/// 16 random bytes per event, kept with the payload, from which the salts of all facets follow.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Seed(pub [u8; 16]);
+/// A secret of 16 bytes: not copied silently, and not shown by `Debug`.
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name(pub [u8; 16]);
 
-/// What is hashed ahead of one facet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Salt(pub [u8; 16]);
+        impl $name {
+            /// Wraps the bytes as they are.
+            pub const fn from_bytes(bytes: [u8; 16]) -> $name {
+                $name(bytes)
+            }
 
-/// Secrets do not belong in a log line.
-macro_rules! hide {
-    ($($name:ident)*) => {$(
+            /// The bytes.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(concat!(stringify!($name), "(..)"))
             }
         }
-    )*};
+    };
 }
-hide!(Seed Salt);
+
+secret! {
+    /// 16 random bytes per event, kept with the payload, from which the salts of all facets follow.
+    Seed
+}
+
+secret! {
+    /// What is hashed ahead of one facet.
+    Salt
+}
 
 /// L(s): ASCII `s`, padded with 0x00 to 32 bytes.
 const fn label(text: &str) -> [u8; 32] {

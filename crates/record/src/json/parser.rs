@@ -253,7 +253,8 @@ fn key_bit(key: &str) -> u64 {
     let bytes = key.as_bytes();
     let first = bytes.first().copied().unwrap_or(0) as u32;
     let last = bytes.last().copied().unwrap_or(0) as u32;
-    1 << ((bytes.len() as u32).wrapping_mul(7) ^ first.wrapping_mul(3) ^ last.wrapping_mul(5)) % 64
+    let mix = (bytes.len() as u32).wrapping_mul(7) ^ first.wrapping_mul(3) ^ last.wrapping_mul(5);
+    1 << (mix % 64)
 }
 
 /// Returns the end of the number that starts at `start`: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`.

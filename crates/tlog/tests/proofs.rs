@@ -1,6 +1,5 @@
 //! Proofs for all small trees and some large ones: built from tiles, compared with the naive reference, checked by
 //! the verifiers, and refused after any change.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! The two trees against each other and against the naive reference; tiles handed out and tiles implied.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 

@@ -1,0 +1,328 @@
+//! Segments: the sealed payloads of an index range, the evidence itself (docs/format.md, "Segments").
+//!
+//! header ‖ blocks ‖ footer ‖ trailer. The footer lists every block with its hash, so that one changed byte is
+//! located to a block without any key; the trailer is the hash of all before it.
+
+use sha2::{Digest, Sha256};
+
+use crate::block::{BlockBuilder, BlockRecord, Unpacked};
+use crate::reader::{DecodeError, Reader};
+use crate::seal::{FileType, Place, Sealer};
+
+/// Length of the header in bytes.
+pub const HEADER_LEN: usize = 8 + 32 + 1 + 4 + 8 + 8 + 16 + 32;
+/// Length of the trailer in bytes: offset of the footer, then the hash.
+pub const TRAILER_LEN: usize = 8 + 32;
+/// Payload bytes after which a block is closed. Large enough to compress well, small enough to fetch one row.
+pub const BLOCK_TARGET: usize = 256 << 10;
+/// Index ranges of segments begin and end at multiples of this.
+pub const ALIGN: u64 = 256;
+
+const MAGIC: &[u8; 8] = b"LSTNSEG1";
+const FOOTER_MAGIC: &[u8; 8] = b"LSTNFTR1";
+const FOOTER_ROW: usize = 8 + 4 + 8 + 8 + 4 + 32;
+
+/// Which records a segment holds (DESIGN section 3: control records live in segments of their own).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Class {
+    /// Events, quarantined input and accesses: encrypted.
+    Events = 1,
+    /// All other kinds: in clear, since they hold no personal data and must be readable without a key.
+    Control = 2,
+}
+
+impl Class {
+    /// The name used in paths and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Control => "control",
+        }
+    }
+}
+
+/// The head of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The ledger's id.
+    pub ledger: [u8; 32],
+    /// Which of the range's records it holds.
+    pub class: Class,
+    /// Generation; erasing writes the next one.
+    pub generation: u32,
+    /// First index of the range.
+    pub first: u64,
+    /// Index after the range.
+    pub end: u64,
+    /// Data key of the blocks; zero for a segment in clear.
+    pub key_id: [u8; 16],
+}
+
+impl Header {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HEADER_LEN);
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&self.ledger);
+        out.push(self.class as u8);
+        out.extend_from_slice(&self.generation.to_be_bytes());
+        out.extend_from_slice(&self.first.to_be_bytes());
+        out.extend_from_slice(&self.end.to_be_bytes());
+        out.extend_from_slice(&self.key_id);
+        let hash: [u8; 32] = Sha256::digest(&out).into();
+        out.extend_from_slice(&hash);
+        out
+    }
+
+    /// Decodes the header at the start of a segment.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(bytes.get(..HEADER_LEN).unwrap_or(bytes));
+        r.expect(MAGIC, "not a segment")?;
+        let ledger = r.array()?;
+        let class = match r.u8()? {
+            1 => Class::Events,
+            2 => Class::Control,
+            _ => return Err(r.error("unknown class of segment")),
+        };
+        let header =
+            Self { ledger, class, generation: r.u32()?, first: r.u64()?, end: r.u64()?, key_id: r.array()? };
+        let hash: [u8; 32] = Sha256::digest(&bytes[..r.at()]).into();
+        r.expect(&hash, "the header's hash does not fit")?;
+        if !header.first.is_multiple_of(ALIGN)
+            || !header.end.is_multiple_of(ALIGN)
+            || header.first >= header.end
+        {
+            return Err(DecodeError::new(0, "the index range is not a run of whole bundles"));
+        }
+        Ok(header)
+    }
+
+    fn place(&self, block: u64, row: &BlockRow, last: bool) -> Place {
+        Place {
+            ledger: self.ledger,
+            file_type: FileType::Segment,
+            file: self.first,
+            generation: self.generation,
+            block,
+            first: row.first,
+            count: row.count,
+            last,
+        }
+    }
+}
+
+/// What the footer says of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockRow {
+    /// Offset in the file.
+    pub offset: u64,
+    /// Length in bytes.
+    pub len: u32,
+    /// Index of the first record.
+    pub first: u64,
+    /// Index after the last record.
+    pub end: u64,
+    /// How many records it holds.
+    pub count: u32,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+}
+
+/// Header and footer of a segment: enough to fetch any block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// The header.
+    pub header: Header,
+    /// The blocks in index order.
+    pub blocks: Vec<BlockRow>,
+}
+
+impl Directory {
+    /// Reads the offset of the footer from the trailer, the last [`TRAILER_LEN`] bytes of a file of `len` bytes.
+    pub fn footer_offset(trailer: &[u8], len: u64) -> Result<u64, DecodeError> {
+        let offset = Reader::new(trailer).u64()?;
+        let limit = len.saturating_sub((TRAILER_LEN + FOOTER_MAGIC.len() + 4) as u64);
+        if offset < HEADER_LEN as u64 || offset > limit {
+            return Err(DecodeError::new(0, "the trailer points outside the file"));
+        }
+        Ok(offset)
+    }
+
+    /// Decodes header and footer; `footer` starts at the offset that the trailer names and ends before it.
+    pub fn decode(header: &[u8], footer: &[u8], footer_offset: u64) -> Result<Self, DecodeError> {
+        let header = Header::decode(header)?;
+        let mut r = Reader::new(footer);
+        r.expect(FOOTER_MAGIC, "no footer where the trailer says")?;
+        let count = r.u32()? as usize;
+        if count == 0 || footer.len() != FOOTER_MAGIC.len() + 4 + count * FOOTER_ROW {
+            return Err(r.error("the footer's length does not fit its number of blocks"));
+        }
+        let mut blocks = Vec::with_capacity(count);
+        let (mut offset, mut index) = (HEADER_LEN as u64, header.first);
+        for _ in 0..count {
+            let row = BlockRow {
+                offset: r.u64()?,
+                len: r.u32()?,
+                first: r.u64()?,
+                end: r.u64()?,
+                count: r.u32()?,
+                sha256: r.array()?,
+            };
+            let records = row.end.saturating_sub(row.first);
+            let fits = row.offset == offset
+                && row.first >= index
+                && row.count > 0
+                && u64::from(row.count) <= records;
+            if !fits || row.end > header.end {
+                return Err(r.error("the footer's blocks do not follow one another"));
+            }
+            (offset, index) = (row.offset + u64::from(row.len), row.end);
+            blocks.push(row);
+        }
+        r.finish()?;
+        if offset != footer_offset {
+            return Err(DecodeError::new(0, "there are bytes between the last block and the footer"));
+        }
+        Ok(Self { header, blocks })
+    }
+
+    /// Position of the block that may hold `index`.
+    pub fn find(&self, index: u64) -> Option<usize> {
+        let at = self.blocks.partition_point(|row| row.end <= index);
+        self.blocks.get(at).filter(|row| row.first <= index).map(|_| at)
+    }
+
+    /// Checks, opens and unpacks block `at` from its bytes. Without a sealer only segments in clear open.
+    pub fn open_block(
+        &self,
+        at: usize,
+        bytes: &[u8],
+        sealer: Option<&Sealer>,
+    ) -> Result<Unpacked, BlockError> {
+        let row = &self.blocks[at];
+        if <[u8; 32]>::from(Sha256::digest(bytes)) != row.sha256 {
+            return Err(BlockError::Damaged("the block's hash does not fit"));
+        }
+        let place = self.header.place(at as u64, row, at + 1 == self.blocks.len());
+        let unpacked = match (self.header.class, sealer) {
+            (Class::Control, _) => Unpacked::unpack(bytes),
+            (Class::Events, Some(sealer)) => {
+                let packed = sealer.open(&place.aad(), bytes).map_err(|_| BlockError::NotAuthentic)?;
+                Unpacked::unpack(&packed)
+            }
+            (Class::Events, None) => return Err(BlockError::NoKey),
+        };
+        let unpacked = unpacked.map_err(|error| BlockError::Damaged(error.reason))?;
+        let held = (unpacked.first(), unpacked.end(), unpacked.len());
+        if held != (row.first, row.end, row.count as usize) {
+            return Err(BlockError::Damaged("the block does not hold the records that the footer says"));
+        }
+        Ok(unpacked)
+    }
+}
+
+/// Why a block did not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockError {
+    /// Its bytes are not what was written.
+    Damaged(&'static str),
+    /// Its hash fits but the key does not open it: written under another key, or for another place.
+    NotAuthentic,
+    /// It is encrypted and no key was given.
+    NoKey,
+}
+
+/// Checks everything about a segment's bytes that needs no key. On damage the error's offset tells where: in
+/// the header, a block, the footer or the trailer.
+pub fn check(bytes: &[u8]) -> Result<Directory, DecodeError> {
+    let body = bytes.len().checked_sub(TRAILER_LEN).ok_or(DecodeError::new(0, "the file is too short"))?;
+    let footer_offset =
+        Directory::footer_offset(&bytes[body..], bytes.len() as u64).map_err(|e| e.within(body))?;
+    let at = footer_offset as usize;
+    let directory = Directory::decode(bytes, &bytes[at..body], footer_offset)
+        .map_err(|error| if Header::decode(bytes).is_ok() { error.within(at) } else { error })?;
+    for row in &directory.blocks {
+        let block = &bytes[row.offset as usize..][..row.len as usize];
+        if <[u8; 32]>::from(Sha256::digest(block)) != row.sha256 {
+            return Err(DecodeError { offset: row.offset, reason: "a block's hash does not fit" });
+        }
+    }
+    let hash: [u8; 32] = Sha256::digest(&bytes[..body + 8]).into();
+    if bytes[body + 8..] != hash {
+        return Err(DecodeError::new(body + 8, "the file's hash does not fit"));
+    }
+    Ok(directory)
+}
+
+/// Writes a segment into memory.
+pub struct SegmentWriter<'k> {
+    header: Header,
+    sealer: Option<&'k Sealer>,
+    out: Vec<u8>,
+    rows: Vec<BlockRow>,
+    builder: BlockBuilder,
+    level: i32,
+}
+
+impl<'k> SegmentWriter<'k> {
+    /// Starts a segment. `sealer` is given exactly for [`Class::Events`]; `level` is zstd's.
+    pub fn new(header: Header, sealer: Option<&'k Sealer>, level: i32) -> Self {
+        let out = header.encode();
+        Self { header, sealer, out, rows: Vec::new(), builder: BlockBuilder::new(), level }
+    }
+
+    /// Adds a record, in index order. `nonce` is drawn when a block of [`BLOCK_TARGET`] must be closed first, so
+    /// that the block that turns out to be the last is still open and can be marked as such.
+    pub fn push(&mut self, record: &BlockRecord<'_>, nonce: impl FnOnce() -> [u8; 24]) {
+        if self.builder.plain_len() >= BLOCK_TARGET {
+            self.close(nonce(), false);
+        }
+        self.builder.push(record);
+    }
+
+    /// Closes the last block and returns the file's bytes, or `None` if no record was pushed.
+    pub fn finish(mut self, nonce: [u8; 24]) -> Option<Vec<u8>> {
+        if self.builder.is_empty() {
+            return None;
+        }
+        self.close(nonce, true);
+        let footer_offset = self.out.len() as u64;
+        self.out.extend_from_slice(FOOTER_MAGIC);
+        self.out.extend_from_slice(&(self.rows.len() as u32).to_be_bytes());
+        for row in &self.rows {
+            self.out.extend_from_slice(&row.offset.to_be_bytes());
+            self.out.extend_from_slice(&row.len.to_be_bytes());
+            self.out.extend_from_slice(&row.first.to_be_bytes());
+            self.out.extend_from_slice(&row.end.to_be_bytes());
+            self.out.extend_from_slice(&row.count.to_be_bytes());
+            self.out.extend_from_slice(&row.sha256);
+        }
+        self.out.extend_from_slice(&footer_offset.to_be_bytes());
+        let hash: [u8; 32] = Sha256::digest(&self.out).into();
+        self.out.extend_from_slice(&hash);
+        Some(self.out)
+    }
+
+    fn close(&mut self, nonce: [u8; 24], last: bool) {
+        let builder = std::mem::replace(&mut self.builder, BlockBuilder::new());
+        let mut row = BlockRow {
+            offset: self.out.len() as u64,
+            len: 0,
+            first: builder.first(),
+            end: builder.end(),
+            count: builder.len() as u32,
+            sha256: [0; 32],
+        };
+        let packed = builder.pack(self.level);
+        let bytes = match self.sealer {
+            Some(sealer) => {
+                sealer.seal(nonce, &self.header.place(self.rows.len() as u64, &row, last).aad(), &packed)
+            }
+            None => packed,
+        };
+        row.len = bytes.len() as u32;
+        row.sha256 = Sha256::digest(&bytes).into();
+        self.out.extend_from_slice(&bytes);
+        self.rows.push(row);
+    }
+}

@@ -1,0 +1,112 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use env::Env;
+use evidence::keys::{self, WrappedKey};
+use evidence::layout;
+use evidence::seal::{Key, Sealer};
+use storage::{Disk, DiskObjects, Objects};
+use tlog::note::SigningKey;
+
+use crate::fault::{Doing, Fault};
+
+/// The key directory: wrapping key, signing keys and wrapped data keys. It lies apart from the data, so that a
+/// copy of the data is no copy of the keys.
+pub struct KeyStore {
+    disk: Arc<dyn Disk>,
+    objects: DiskObjects,
+    wrapping: Key,
+    open: Mutex<HashMap<[u8; 16], Arc<Sealer>>>,
+}
+
+impl KeyStore {
+    /// Opens the key directory. `create` makes a wrapping key if there is none: only for a new store, since
+    /// another wrapping key opens nothing of an old one.
+    pub fn open(disk: Arc<dyn Disk>, env: &dyn Env, create: bool) -> Result<Self, Fault> {
+        let objects = DiskObjects::new(disk.clone());
+        if disk.len(layout::keys::WRAPPING).doing("looking for the wrapping key")?.is_none() {
+            if !create {
+                return Err(Fault::damaged(layout::keys::WRAPPING, "the wrapping key is missing"));
+            }
+            disk.create_dir(layout::keys::DATA).doing("creating the key directory")?;
+            let key = Key::new(env::random(env));
+            objects
+                .put(layout::keys::WRAPPING, &keys::format_wrapping(&key))
+                .doing("storing the wrapping key")?;
+        }
+        let bytes = disk.read(layout::keys::WRAPPING).doing("reading the wrapping key")?;
+        let wrapping = keys::parse_wrapping(&bytes).map_err(|e| Fault::damaged(layout::keys::WRAPPING, e))?;
+        Ok(Self { disk, objects, wrapping, open: Mutex::default() })
+    }
+
+    /// Makes a data key for the file of this path below the data directory; it is durable on return.
+    pub fn create_data_key(&self, env: &dyn Env, file: &str) -> Result<([u8; 16], Arc<Sealer>), Fault> {
+        let (id, key): ([u8; 16], _) = (env::random(env), Key::new(env::random(env)));
+        let wrapped = WrappedKey::wrap(&self.wrapping, &key, id, file, env::random(env));
+        self.objects.put(&layout::keys::data(&id), &wrapped.format()).doing("storing a data key")?;
+        let sealer = Arc::new(key.sealer());
+        self.cache().insert(id, sealer.clone());
+        Ok((id, sealer))
+    }
+
+    /// The data key of this id.
+    pub fn data_key(&self, id: &[u8; 16]) -> Result<Arc<Sealer>, Fault> {
+        if let Some(sealer) = self.cache().get(id) {
+            return Ok(sealer.clone());
+        }
+        let path = layout::keys::data(id);
+        let bytes = match self.disk.read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Fault::damaged(path, "the data key is missing"));
+            }
+            other => other.doing("reading a data key")?,
+        };
+        let wrapped = WrappedKey::parse(&bytes).map_err(|error| Fault::damaged(&path, error))?;
+        let key = wrapped.unwrap(&self.wrapping);
+        let key = key.ok_or_else(|| Fault::damaged(path, "the wrapping key does not open this data key"))?;
+        let sealer = Arc::new(key.sealer());
+        self.cache().insert(*id, sealer.clone());
+        Ok(sealer)
+    }
+
+    /// Destroys a data key: what it encrypted can never be read again.
+    pub fn destroy_data_key(&self, id: &[u8; 16]) -> Result<(), Fault> {
+        self.cache().remove(id);
+        self.disk.remove(&layout::keys::data(id)).doing("destroying a data key")?;
+        self.disk.sync_dir(layout::keys::DATA).doing("destroying a data key")
+    }
+
+    /// Makes a signing key of this name and stores it at `path` (see [`layout::keys`]). A key of the same name that
+    /// is there already is kept: a crash may have come between storing it and telling the register.
+    pub fn create_signing_key(&self, env: &dyn Env, path: &str, name: &str) -> Result<SigningKey, Fault> {
+        if self.disk.len(path).doing("looking for a signing key")?.is_none() {
+            let seed = zeroize::Zeroizing::new(env::random(env));
+            let key = SigningKey::from_seed(name, *seed).map_err(|error| Fault::damaged(path, error))?;
+            let vkey = key.verifying_key().to_string();
+            self.objects
+                .put(path, &keys::format_signing(name, &seed, &vkey))
+                .doing("storing a signing key")?;
+        }
+        self.signing_key(path)
+    }
+
+    /// The signing key stored at `path`.
+    pub fn signing_key(&self, path: &str) -> Result<SigningKey, Fault> {
+        let bytes = match self.disk.read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Fault::damaged(path, "the signing key is missing"));
+            }
+            other => other.doing("reading a signing key")?,
+        };
+        let (name, seed, vkey) = keys::parse_signing(&bytes).map_err(|error| Fault::damaged(path, error))?;
+        let key = SigningKey::from_seed(&name, *seed).map_err(|error| Fault::damaged(path, error))?;
+        if key.verifying_key().to_string() != vkey {
+            return Err(Fault::damaged(path, "the signing key is another one than its file says"));
+        }
+        Ok(key)
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 16], Arc<Sealer>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,294 @@
+//! From durable groups to a published checkpoint. Recovery runs the same function over the groups it finds.
+
+use std::sync::Arc;
+
+use evidence::layout;
+use evidence::register::WalPosition;
+use evidence::wal::{self, FileHeader, Group};
+use record::entry::ENTRY_LEN;
+use tlog::checkpoint::{Checkpoint, Origin, sign_checkpoint};
+use tlog::hash::{Hash, leaf_hash};
+use tlog::tile::{TILE_WIDTH, Tile, bundle_path, encode_tile};
+use tlog::tree::{Frontier, TileStack};
+
+use crate::fault::{Doing, Fault};
+use crate::shared::Shared;
+use crate::view::Published;
+use crate::writer::{WrittenGroup, wal_place};
+
+/// One ledger's tree, kept twice: as tiles, which is what gets published, and as a compact range fed only from
+/// bytes read back, which must arrive at the same root before anything is signed (DESIGN I3).
+pub(crate) struct Tree {
+    pub tiles: TileStack,
+    pub checker: Frontier,
+    /// Entries of the partial bundle, as a bundle holds them.
+    pub bundle: Vec<u8>,
+    pub received_ms: u64,
+}
+
+pub(crate) struct Publisher {
+    shared: Arc<Shared>,
+    trees: Vec<Tree>,
+    /// Everything before it is in the trees.
+    position: WalPosition,
+}
+
+impl Publisher {
+    pub(crate) fn new(shared: Arc<Shared>, trees: Vec<Tree>, position: WalPosition) -> Self {
+        Self { shared, trees, position }
+    }
+
+    /// Size and root of a ledger's tree.
+    pub(crate) fn head(&self, ledger: usize) -> (u64, Hash) {
+        (self.trees[ledger].tiles.size(), self.trees[ledger].tiles.root())
+    }
+
+    /// A ledger's tree.
+    pub(crate) fn tree(&self, ledger: usize) -> &Tree {
+        &self.trees[ledger]
+    }
+
+    /// Brings the trees to where the register says they were, from the groups that it covers.
+    pub(crate) fn restore(&mut self, groups: &[WrittenGroup]) -> Result<(), Fault> {
+        self.integrate(groups)?;
+        for part in groups.iter().flat_map(|group| &group.parts) {
+            part.leaves.iter().for_each(|leaf| self.trees[part.ledger].checker.push(*leaf));
+        }
+        Ok(())
+    }
+
+    /// Takes durable groups, in order and without holes, to published checkpoints.
+    ///
+    /// A crash after any step is harmless: the groups are in the write-ahead log and this function runs again.
+    /// The one step that must never be undone is the register's; what it holds may have been signed.
+    pub(crate) fn publish(&mut self, groups: &[WrittenGroup]) -> Result<(), Fault> {
+        let Some(end) = groups.last().map(|group| group.end) else { return Ok(()) };
+        let changed = self.integrate(groups)?;
+        self.read_back(end)?;
+        let signable = self.compare_roots(&changed)?;
+        self.persist(end, &signable)?;
+        for (ledger, checkpoint) in signable {
+            self.sign_and_publish(ledger, checkpoint)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the entries to the trees and writes the tiles and bundles that became full. They need no sync: until
+    /// their entries are sealed they are rebuilt from the write-ahead log.
+    fn integrate(&mut self, groups: &[WrittenGroup]) -> Result<Vec<usize>, Fault> {
+        let mut changed = Vec::new();
+        for part in groups.iter().flat_map(|group| &group.parts) {
+            let (tree, name) = (&mut self.trees[part.ledger], &self.shared.ledgers[part.ledger].name);
+            if part.first < tree.tiles.size() {
+                continue; // copied to another write-ahead file, not new
+            }
+            if part.first != tree.tiles.size() {
+                return Err(Fault::damaged(layout::ledger_dir(name), "durable groups are out of order"));
+            }
+            if !changed.contains(&part.ledger) {
+                changed.push(part.ledger);
+            }
+            tree.received_ms = part.received_ms;
+            let mut failed = Ok(());
+            for (entry, leaf) in part.entries.chunks_exact(ENTRY_LEN).zip(&part.leaves) {
+                tree.bundle.extend_from_slice(&(ENTRY_LEN as u16).to_be_bytes());
+                tree.bundle.extend_from_slice(entry);
+                tree.tiles.push(*leaf, &mut |tile, hashes| {
+                    let path = layout::resource(name, &tile.path());
+                    let written = self.shared.disk.write(&path, &encode_tile(hashes));
+                    let written = written.and_then(|()| match tile.level {
+                        0 => {
+                            let path = layout::resource(name, &bundle_path(tile.index, TILE_WIDTH));
+                            let written = self.shared.disk.write(&path, &tree.bundle);
+                            tree.bundle.clear();
+                            written
+                        }
+                        _ => Ok(()),
+                    });
+                    if let Err(error) = written.doing("writing a tile") {
+                        failed = Err(error);
+                    }
+                });
+            }
+            failed?;
+        }
+        Ok(changed)
+    }
+
+    /// Reads the groups from the last position to `end` back from the medium, authenticates every frame, and
+    /// hashes the entries again into the checkers.
+    fn read_back(&mut self, end: WalPosition) -> Result<(), Fault> {
+        while self.position.file != end.file {
+            self.read_file_back(None)?;
+            self.enter_next_file()?;
+        }
+        self.read_file_back(Some(end.offset))?;
+        if self.position != end {
+            return Err(Fault::damaged(
+                layout::wal_file(end.file),
+                "the chain read back is not the one written",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Reads the current file back up to `end`, or to where the next file's header says that it ends.
+    fn read_file_back(&mut self, end: Option<u64>) -> Result<(), Fault> {
+        if self.position.file == 0 {
+            return Ok(());
+        }
+        let path = layout::wal_file(self.position.file);
+        let end = match end {
+            Some(end) => end,
+            None => self.header(self.position.file + 1)?.0.previous.kept,
+        };
+        if end <= self.position.offset {
+            return Ok(());
+        }
+        let len = (end - self.position.offset) as usize;
+        let bytes =
+            self.shared.disk.read_medium(&path, self.position.offset, len).doing("reading the log back")?;
+        let sealer = self.shared.keys.data_key(&self.header(self.position.file)?.0.key_id)?;
+        let mut at = 0;
+        while at < bytes.len() {
+            let offset = self.position.offset;
+            let damaged = |reason: &str| Fault::damaged_at(&path, offset, reason);
+            let (group, len, hash) = Group::decode(&bytes[at..])
+                .map_err(|error| Fault::damaged_at(&path, offset + error.offset, error.reason))?;
+            if group.previous != self.position.chain {
+                return Err(damaged("a group read back does not continue the chain"));
+            }
+            for part in &group.parts {
+                let place =
+                    wal_place(self.position.file, group.number, part.ledger, part.first, part.count());
+                if !part.sealed.is_empty() && sealer.open(&place.aad(), part.sealed).is_err() {
+                    return Err(damaged("a block read back does not open"));
+                }
+                let ledger = self.shared.ledgers.iter().position(|ledger| ledger.id == part.ledger);
+                let ledger = ledger.ok_or_else(|| damaged("a group read back names an unknown ledger"))?;
+                let checker = &mut self.trees[ledger].checker;
+                if part.first < checker.size() {
+                    continue;
+                }
+                if part.first != checker.size() {
+                    return Err(damaged("a group read back leaves out entries"));
+                }
+                for entry in part.entries.chunks_exact(ENTRY_LEN) {
+                    checker.push(leaf_hash(entry));
+                }
+            }
+            self.position = WalPosition { offset: offset + len as u64, chain: hash, ..self.position };
+            at += len;
+        }
+        Ok(())
+    }
+
+    /// Moves on to the file after the current one, whose header must continue it.
+    fn enter_next_file(&mut self) -> Result<(), Fault> {
+        let number = self.position.file + 1;
+        let (header, hash) = self.header(number)?;
+        let from = (header.previous.number, header.previous.kept, header.previous.chain);
+        if from != (self.position.file, self.position.offset, self.position.chain) {
+            return Err(Fault::damaged(
+                layout::wal_file(number),
+                "the file does not continue the one before it",
+            ));
+        }
+        self.position = WalPosition { file: number, offset: wal::HEADER_LEN as u64, chain: hash };
+        Ok(())
+    }
+
+    fn header(&self, number: u64) -> Result<(FileHeader, [u8; 32]), Fault> {
+        let path = layout::wal_file(number);
+        let bytes = self.shared.disk.read_at(&path, 0, wal::HEADER_LEN).doing("reading the log back")?;
+        FileHeader::decode(&bytes).map_err(|error| Fault::damaged_at(path, error.offset, error.reason))
+    }
+
+    /// The checkpoints to sign: both code paths must have arrived at the same tree.
+    fn compare_roots(&self, changed: &[usize]) -> Result<Vec<(usize, Checkpoint)>, Fault> {
+        let checkpoint = |&ledger: &usize| {
+            let (tree, identity) = (&self.trees[ledger], &self.shared.ledgers[ledger]);
+            let (size, root) = (tree.tiles.size(), tree.tiles.root());
+            if (tree.checker.size(), tree.checker.root()) != (size, root) {
+                let reason = "the root recomputed from the bytes read back is another one: not signed";
+                return Err(Fault::damaged(layout::ledger_dir(&identity.name), reason));
+            }
+            let origin = Origin::new(identity.signing.name());
+            let origin = origin.map_err(|error| Fault::damaged(layout::ledger_dir(&identity.name), error))?;
+            Ok((ledger, Checkpoint { origin, size, root }))
+        };
+        changed.iter().map(checkpoint).collect()
+    }
+
+    /// Makes the new sizes and roots durable before any signature exists.
+    fn persist(&self, end: WalPosition, signable: &[(usize, Checkpoint)]) -> Result<(), Fault> {
+        let now = self.shared.env.now_ms();
+        self.shared.register.change(now, |register| {
+            register.wal = end;
+            register.stopped = false;
+            for (ledger, checkpoint) in signable {
+                let state = &mut register.ledgers[*ledger];
+                (state.size, state.root) = (checkpoint.size, checkpoint.root);
+                state.received_ms = self.trees[*ledger].received_ms;
+            }
+        })
+    }
+
+    /// Signs the checkpoint, writes the partial tiles it implies, publishes it durably, tells who waits, and
+    /// drops the partial tiles of the checkpoint before.
+    fn sign_and_publish(&self, ledger: usize, checkpoint: Checkpoint) -> Result<(), Fault> {
+        let (tree, identity) = (&self.trees[ledger], &self.shared.ledgers[ledger]);
+        let disk = self.shared.disk.as_ref();
+        let published = Published {
+            note: sign_checkpoint(&checkpoint, &identity.signing),
+            checkpoint,
+            edge: tree.tiles.partials().map(|(tile, hashes)| (tile, hashes.to_vec())).collect(),
+            bundle: tree.bundle.clone(),
+        };
+        for (tile, hashes) in &published.edge {
+            let path = layout::resource(&identity.name, &tile.path());
+            disk.write(&path, &encode_tile(hashes)).doing("writing a partial tile")?;
+        }
+        if let Some(path) = partial_bundle(&identity.name, &published) {
+            disk.write(&path, &published.bundle).doing("writing a partial bundle")?;
+        }
+        let path = layout::checkpoint(&identity.name);
+        let temporary = format!("{path}.tmp");
+        disk.remove(&temporary).doing("publishing a checkpoint")?;
+        let mut file = disk.create(&temporary).doing("publishing a checkpoint")?;
+        file.append(published.note.as_bytes()).doing("publishing a checkpoint")?;
+        file.sync().doing("publishing a checkpoint")?;
+        disk.rename(&temporary, &path).doing("publishing a checkpoint")?;
+        disk.sync_dir(&layout::ledger_dir(&identity.name)).doing("publishing a checkpoint")?;
+        let before = self.shared.view.ledger(ledger).published.clone();
+        let published = Arc::new(published);
+        self.shared.view.publish(ledger, published.clone());
+        if let Some(before) = before {
+            self.drop_partials(&identity.name, &before, &published)?;
+        }
+        Ok(())
+    }
+
+    /// A partial tile is a prefix of the widest one, so narrower ones need not be kept: they are served from it.
+    fn drop_partials(&self, name: &str, before: &Published, now: &Published) -> Result<(), Fault> {
+        let kept: Vec<Tile> = now.edge.iter().map(|(tile, _)| *tile).collect();
+        for (tile, _) in before.edge.iter().filter(|(tile, _)| !kept.contains(tile)) {
+            self.shared
+                .disk
+                .remove(&layout::resource(name, &tile.path()))
+                .doing("dropping a partial tile")?;
+        }
+        match (partial_bundle(name, before), partial_bundle(name, now)) {
+            (Some(before), now) if now.as_ref() != Some(&before) => {
+                self.shared.disk.remove(&before).doing("dropping a partial bundle")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn partial_bundle(name: &str, published: &Published) -> Option<String> {
+    let size = published.checkpoint.size;
+    let width = (size % u64::from(TILE_WIDTH)) as u16;
+    (width > 0).then(|| layout::resource(name, &bundle_path(size / u64::from(TILE_WIDTH), width)))
+}

@@ -1,0 +1,153 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use evidence::layout;
+use tlog::hash::Hash;
+use tlog::proof::{consistency_proof, inclusion_proof};
+use tlog::tile::{TILE_WIDTH, Tile, bundle_path};
+
+use crate::fault::{Doing, Fault};
+use crate::reader::{self, Next, StoredRecord};
+use crate::shared::Shared;
+use crate::tiles::DiskTiles;
+use crate::view::Published;
+
+/// Reads an opened store; cheap to clone. It goes on working while the ledger cannot record.
+#[derive(Clone)]
+pub struct Reads {
+    shared: Arc<Shared>,
+}
+
+/// What a ledger is.
+#[derive(Clone, Debug)]
+pub struct LedgerInfo {
+    /// Its name on this server.
+    pub name: String,
+    /// Its random id.
+    pub id: [u8; 32],
+    /// Its origin.
+    pub origin: String,
+    /// Its verification key.
+    pub vkey: String,
+}
+
+/// How far a ledger has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Durable entries.
+    pub durable: u64,
+    /// Entries in the newest checkpoint.
+    pub committed: u64,
+    /// Entries in sealed segments.
+    pub sealed: u64,
+}
+
+impl Reads {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The ledgers; positions in this list name them in requests.
+    pub fn ledgers(&self) -> Vec<LedgerInfo> {
+        let info = |identity: &crate::shared::LedgerIdentity| LedgerInfo {
+            name: identity.name.clone(),
+            id: identity.id,
+            origin: identity.signing.name().to_owned(),
+            vkey: identity.signing.verifying_key().to_string(),
+        };
+        self.shared.ledgers.iter().map(info).collect()
+    }
+
+    /// How far a ledger has got.
+    pub fn progress(&self, ledger: usize) -> Progress {
+        let view = self.shared.view.ledger(ledger);
+        let committed = view.published.as_ref().map_or(0, |published| published.checkpoint.size);
+        Progress { durable: view.end, committed, sealed: view.sealed }
+    }
+
+    /// The newest checkpoint; `None` only before the first.
+    pub fn published(&self, ledger: usize) -> Option<Arc<Published>> {
+        self.shared.view.ledger(ledger).published.clone()
+    }
+
+    /// Calls `wake` with the first checkpoint over at least `size` entries. It is dropped uncalled if the ledger
+    /// stops before.
+    pub fn when_committed(
+        &self,
+        ledger: usize,
+        size: u64,
+        wake: impl FnOnce(Arc<Published>) + Send + 'static,
+    ) {
+        self.shared.view.when_committed(ledger, size, wake);
+    }
+
+    /// The record of this index, `None` if there is no such durable entry.
+    pub fn record(&self, ledger: usize, index: u64) -> Result<Option<StoredRecord>, Fault> {
+        reader::record(&self.shared, ledger, index)
+    }
+
+    /// Calls `each` with every durable record of the range, in index order.
+    pub fn scan(
+        &self,
+        ledger: usize,
+        range: Range<u64>,
+        each: &mut dyn FnMut(StoredRecord) -> Next,
+    ) -> Result<(), Fault> {
+        reader::scan(&self.shared, ledger, range, each)
+    }
+
+    /// A tile that the newest checkpoint implies, or a prefix of one; `None` if it implies no such tile.
+    pub fn tile(&self, ledger: usize, tile: Tile) -> Result<Option<Vec<Hash>>, Fault> {
+        let Some(published) = self.published(ledger) else { return Ok(None) };
+        let width = tlog::tile::full_tiles(tile.level, published.checkpoint.size) > tile.index;
+        let edge =
+            published.edge.iter().find(|(held, _)| (held.level, held.index) == (tile.level, tile.index));
+        let there = width || edge.is_some_and(|(held, _)| tile.width <= held.width);
+        if !there || tile.width == 0 {
+            return Ok(None);
+        }
+        tlog::proof::TileSource::tile(&self.tiles(ledger, &published), tile).doing("reading a tile").map(Some)
+    }
+
+    /// A bundle that the newest checkpoint implies, or a prefix of one, as C2SP serves it.
+    pub fn bundle(&self, ledger: usize, index: u64, width: u16) -> Result<Option<Vec<u8>>, Fault> {
+        let Some(published) = self.published(ledger) else { return Ok(None) };
+        let size = published.checkpoint.size;
+        let held =
+            size.saturating_sub(index.saturating_mul(u64::from(TILE_WIDTH))).min(u64::from(TILE_WIDTH));
+        if width == 0 || u64::from(width) > held {
+            return Ok(None);
+        }
+        let path = layout::resource(&self.shared.ledgers[ledger].name, &bundle_path(index, TILE_WIDTH));
+        let mut bytes = match held == u64::from(TILE_WIDTH) {
+            true => self.shared.disk.read(&path).doing("reading a bundle")?,
+            false => published.bundle.clone(),
+        };
+        bytes.truncate(usize::from(width) * (2 + record::entry::ENTRY_LEN));
+        Ok(Some(bytes))
+    }
+
+    /// Proof that `index` is in the tree of a checkpoint.
+    pub fn inclusion(&self, ledger: usize, index: u64, at: &Published) -> Result<Vec<Hash>, Fault> {
+        inclusion_proof(index, at.checkpoint.size, &self.tiles(ledger, at))
+            .map_err(|error| self.proof_fault(ledger, error))
+    }
+
+    /// Proof that the tree of a checkpoint begins with the tree of `old` entries.
+    pub fn consistency(&self, ledger: usize, old: u64, at: &Published) -> Result<Vec<Hash>, Fault> {
+        consistency_proof(old, at.checkpoint.size, &self.tiles(ledger, at))
+            .map_err(|error| self.proof_fault(ledger, error))
+    }
+
+    fn tiles<'a>(&'a self, ledger: usize, published: &'a Published) -> DiskTiles<'a> {
+        DiskTiles {
+            disk: self.shared.disk.as_ref(),
+            name: &self.shared.ledgers[ledger].name,
+            edge: &published.edge,
+        }
+    }
+
+    fn proof_fault(&self, ledger: usize, error: impl std::fmt::Display) -> Fault {
+        Fault::damaged(layout::ledger_dir(&self.shared.ledgers[ledger].name), error)
+    }
+}

@@ -1,0 +1,253 @@
+//! The three threads of a running store. Each owns its part; they meet in the intake, the backlog and the view.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use record::control::{Clock, Heartbeat};
+use record::entry::Kind;
+use record::facet::FacetDraft;
+
+use crate::core::Core;
+use crate::fault::Fault;
+use crate::intake::{Gate, Intake, Taken};
+use crate::publisher::Publisher;
+use crate::request::{Entered, Pending, Refusal, Request};
+use crate::sealer::Sealer;
+use crate::shared::Shared;
+use crate::writer::{Writer, WrittenGroup};
+
+/// Runs the parts of `core` until the engine is stopped (then they are put together again) or one of them fails.
+pub(crate) fn run(core: Core, intake: &Intake, stopping: &AtomicBool) -> Result<Core, Fault> {
+    let Core { shared, writer, publisher, sealer, inbox } = core;
+    let run =
+        Run { shared: &shared, intake, stopping, backlog: Backlog::new(inbox), fault: Mutex::new(None) };
+    let (writer, publisher, sealer) = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| run.guard(writer, |writer| run.write(writer)));
+        let publishing = scope.spawn(|| run.guard(publisher, |publisher| run.publish(publisher)));
+        let sealing = scope.spawn(|| run.guard(sealer, |sealer| run.seal(sealer)));
+        (writing.join(), publishing.join(), sealing.join())
+    });
+    shared.view.abandon_waiters();
+    let (backlog, fault) = (run.backlog, run.fault);
+    if let Some(fault) = fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(fault);
+    }
+    match (writer, publisher, sealer) {
+        (Ok(writer), Ok(publisher), Ok(sealer)) => {
+            Ok(Core { shared, writer, publisher, sealer, inbox: backlog.into_groups() })
+        }
+        _ => Err(Fault::damaged("a thread", "it panicked; the store is opened again as after a crash")),
+    }
+}
+
+struct Run<'a> {
+    shared: &'a Arc<Shared>,
+    intake: &'a Intake,
+    stopping: &'a AtomicBool,
+    backlog: Backlog,
+    fault: Mutex<Option<Fault>>,
+}
+
+impl Run<'_> {
+    /// Runs a thread's loop on the part it owns and gives the part back; a fault stops the others too.
+    fn guard<T>(&self, mut part: T, work: impl FnOnce(&mut T) -> Result<(), Fault>) -> T {
+        if let Err(fault) = work(&mut part) {
+            let reason = fault.to_string();
+            self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+            let refusal = Refusal::Unavailable { reason, retry_after_ms: 1000 };
+            self.intake.set(Gate::Suspended(refusal.clone()));
+            self.intake.refuse_waiting(&refusal);
+            self.backlog.close();
+        }
+        part
+    }
+
+    fn failed(&self) -> bool {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Group commit: whatever is waiting becomes the next group.
+    fn write(&self, writer: &mut Writer) -> Result<(), Fault> {
+        let options = &self.shared.options;
+        let mut watch = Watch::new(self.shared);
+        let mut unmarked = false;
+        loop {
+            let timeout = if unmarked { options.sync_marker } else { watch.until_heartbeat() };
+            let mut requests = match self.intake.take(options.group_bytes, timeout) {
+                Taken::Requests(requests) => requests,
+                Taken::Idle => Vec::new(),
+                Taken::Closed => break,
+            };
+            if self.failed() {
+                return Ok(());
+            }
+            requests.extend(watch.due());
+            if !requests.is_empty() {
+                self.backlog.push(writer.commit(requests)?, options.backlog_entries);
+                unmarked = true;
+            } else if unmarked {
+                self.backlog.push(writer.mark_synced()?, options.backlog_entries);
+                unmarked = false;
+            }
+        }
+        self.backlog.close();
+        Ok(())
+    }
+
+    /// Publishes what is durable, at most once in the checkpoint interval.
+    fn publish(&self, publisher: &mut Publisher) -> Result<(), Fault> {
+        while let Some(groups) = self.backlog.take() {
+            publisher.publish(&groups)?;
+            self.backlog.rest(self.shared.options.checkpoint_interval);
+        }
+        Ok(())
+    }
+
+    /// Seals what is due.
+    fn seal(&self, sealer: &mut Sealer) -> Result<(), Fault> {
+        while !self.stopping.load(Ordering::SeqCst) && !self.failed() {
+            let Some(mut prepared) = sealer.prepare(false)? else {
+                self.shared.view.wait_published(Duration::from_millis(500));
+                continue;
+            };
+            let (answer, entered) = channel();
+            let pending = Pending::new(move |entered: Entered| {
+                // The receiver waits below; nothing is lost if it does not.
+                let _ = answer.send(entered);
+            });
+            let records = std::mem::take(&mut prepared.records);
+            self.intake.submit(Request::Control {
+                ledger: prepared.ledger(),
+                records,
+                pending: Some(pending),
+            });
+            // Not entered: the engine is stopping or failing, and the next start drops or takes over the segments.
+            match entered.recv() {
+                Ok(Entered(true)) => sealer.finish(prepared)?,
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Durable groups on their way to the publisher.
+struct Backlog {
+    state: Mutex<BacklogState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct BacklogState {
+    groups: Vec<WrittenGroup>,
+    entries: usize,
+    closed: bool,
+}
+
+impl Backlog {
+    fn new(groups: Vec<WrittenGroup>) -> Self {
+        Self {
+            state: Mutex::new(BacklogState { groups, entries: 0, closed: false }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Adds a group, waiting while more than `limit` entries are in the backlog.
+    fn push(&self, group: WrittenGroup, limit: usize) {
+        let mut state = self.lock();
+        while state.entries > limit && !state.closed {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.entries += group.parts.iter().map(|part| part.leaves.len()).sum::<usize>();
+        state.groups.push(group);
+        self.changed.notify_all();
+    }
+
+    /// Takes all groups, waiting for the first; `None` once closed and empty.
+    fn take(&self) -> Option<Vec<WrittenGroup>> {
+        let mut state = self.lock();
+        while state.groups.is_empty() {
+            if state.closed {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.entries = 0;
+        self.changed.notify_all();
+        Some(std::mem::take(&mut state.groups))
+    }
+
+    /// Waits, unless closed.
+    fn rest(&self, time: Duration) {
+        let open = |state: &mut BacklogState| !state.closed;
+        drop(self.changed.wait_timeout_while(self.lock(), time, open));
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    fn into_groups(self) -> Vec<WrittenGroup> {
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).groups
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BacklogState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches the clocks and the silence of each ledger.
+struct Watch<'a> {
+    shared: &'a Shared,
+    /// Per ledger: durable entries when last looked, and since when.
+    last: Vec<(u64, Duration)>,
+    wall_ms: u64,
+    monotonic: Duration,
+}
+
+impl<'a> Watch<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let monotonic = shared.env.monotonic();
+        let last =
+            (0..shared.ledgers.len()).map(|ledger| (shared.view.ledger(ledger).end, monotonic)).collect();
+        Self { shared, last, wall_ms: shared.env.now_ms(), monotonic }
+    }
+
+    fn until_heartbeat(&self) -> Duration {
+        let now = self.shared.env.monotonic();
+        let left =
+            |(_, since): &(u64, Duration)| (*since + self.shared.options.heartbeat).saturating_sub(now);
+        // Looks at the clock every second even in silence, so that a jump is found near to when it happened.
+        self.last.iter().map(left).min().unwrap_or(Duration::MAX).min(Duration::from_secs(1))
+    }
+
+    /// The records that are due: a heartbeat of each silent ledger, a clock record if the clock has jumped.
+    fn due(&mut self) -> Vec<Request> {
+        let (monotonic, wall_ms) = (self.shared.env.monotonic(), self.shared.env.now_ms());
+        let expected_ms = self.wall_ms + (monotonic - self.monotonic).as_millis() as u64;
+        let jumped =
+            u128::from(expected_ms.abs_diff(wall_ms)) > self.shared.options.clock_tolerance.as_millis();
+        (self.wall_ms, self.monotonic) = (wall_ms, monotonic);
+        let mut due = Vec::new();
+        for (ledger, (end, since)) in self.last.iter_mut().enumerate() {
+            let now_end = self.shared.view.ledger(ledger).end;
+            if now_end != *end {
+                (*end, *since) = (now_end, monotonic);
+            }
+            let mut records: Vec<(Kind, FacetDraft)> = Vec::new();
+            if jumped {
+                records.push((Kind::Cut, Clock { expected_ms, wall_ms }.to_draft()));
+            }
+            if monotonic.saturating_sub(*since) >= self.shared.options.heartbeat {
+                records.push((Kind::Heartbeat, Heartbeat { size: now_end }.to_draft()));
+            }
+            if !records.is_empty() {
+                due.push(Request::Control { ledger, records, pending: None });
+            }
+        }
+        due
+    }
+}

@@ -20,3 +20,6 @@ pub mod receipt;
 pub mod stored;
 
 mod hex;
+
+#[cfg(test)]
+mod testing;

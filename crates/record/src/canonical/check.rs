@@ -166,6 +166,21 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn number(&mut self) -> Result<(), CanonicalError> {
+        let bytes = self.text.as_bytes();
+        let start = self.at;
+        let digits = start + usize::from(bytes.get(start) == Some(&b'-'));
+        let end = digits + bytes[digits..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let leading_zero = bytes.get(digits) == Some(&b'0') && (digits > start || end > digits + 1);
+        let goes_on = matches!(bytes.get(end), Some(b'.' | b'e' | b'E'));
+        if end > digits && end - digits <= number::SAFE_DIGITS && !leading_zero && !goes_on {
+            self.at = end;
+            return Ok(());
+        }
+        self.unusual_number()
+    }
+
+    /// Any number but a short integer.
+    fn unusual_number(&mut self) -> Result<(), CanonicalError> {
         let start = self.at;
         let end = scan_number(self.text.as_bytes(), start).map_err(|_| self.unexpected())?;
         if !number::is_canonical(&self.text[start..end]) {

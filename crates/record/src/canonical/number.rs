@@ -4,7 +4,7 @@
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 /// Decimal integers of up to this many digits are below 2^53.
-const SAFE_DIGITS: usize = 15;
+pub(super) const SAFE_DIGITS: usize = 15;
 
 /// Appends the canonical form of the number `token`: itself, respelt, or as a string if a double would change it.
 pub(super) fn write(token: &str, out: &mut Vec<u8>) {

@@ -22,7 +22,6 @@ struct Level<'a> {
     written: [usize; 5],
 }
 
-#[derive(Default)]
 struct Output {
     bytes: Vec<u8>,
     /// How many of the levels are open in this facet.
@@ -36,8 +35,13 @@ pub(super) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     pub(super) fn new() -> Builder<'a> {
-        let output = || Output { bytes: Vec::from(b"{"), open: 0 };
-        Builder { levels: Vec::new(), outputs: [output(), output(), output(), output(), output()] }
+        // Room for the facets of a usual event, so that they do not grow from nothing byte by byte.
+        let outputs = [256, 192, 192, 256, 128].map(|room| {
+            let mut bytes = Vec::with_capacity(room);
+            bytes.push(b'{');
+            Output { bytes, open: 0 }
+        });
+        Builder { levels: Vec::with_capacity(8), outputs }
     }
 
     /// The walk goes into a container.

@@ -30,6 +30,9 @@ pub(super) fn as_text(input: &[u8]) -> Result<&str, JsonError> {
 /// Up to this many members, a key is compared with those before it; beyond, keys are sorted once at the end.
 const FEW: usize = 32;
 
+/// Room for the members of a usual event.
+const USUAL: usize = 24;
+
 /// Members and elements are collected on shared stacks and copied out at their exact number, so each container
 /// costs one allocation and wastes none.
 pub(super) struct Parser<'a> {
@@ -43,7 +46,14 @@ pub(super) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str) -> Parser<'a> {
-        Parser { text, at: 0, members: Vec::new(), key_offsets: Vec::new(), elements: Vec::new(), values: 0 }
+        Parser {
+            text,
+            at: 0,
+            members: Vec::with_capacity(USUAL),
+            key_offsets: Vec::with_capacity(USUAL),
+            elements: Vec::new(),
+            values: 0,
+        }
     }
 
     /// Reads the value that starts here, inside `depth` containers.

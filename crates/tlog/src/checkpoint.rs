@@ -197,9 +197,12 @@ impl VerifiedCheckpoint {
         verify_inclusion(index, self.checkpoint.size, leaf, proof, &self.checkpoint.root)
     }
 
-    /// Checks that this tree begins with an older one of the same log.
+    /// Checks that this tree begins with an older one of the same log, whose own trustworthiness is the caller's.
     pub fn check_extends(&self, older: &Checkpoint, proof: &[Hash]) -> Result<(), ProofError> {
-        let Checkpoint { size, root, .. } = &self.checkpoint;
+        let Checkpoint { origin, size, root } = &self.checkpoint;
+        if older.origin != *origin {
+            return Err(ProofError::OtherLog);
+        }
         verify_consistency(older.size, *size, &older.root, root, proof)
     }
 }

@@ -8,6 +8,25 @@
 //! [`Frontier`] compute the same root along different paths, and [`verify_inclusion`] knows nothing of
 //! [`inclusion_proof`]. And every text has one spelling: a parser accepts exactly what the formatter writes.
 //!
+//! ```
+//! use tlog::{Checkpoint, Origin, SigningKey, TileStack, UnverifiedCheckpoint, leaf_hash, sign_checkpoint};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut tree = TileStack::new();
+//! for entry in ["first", "second", "third"] {
+//!     tree.push(leaf_hash(entry.as_bytes()), &mut |tile, hashes| { /* store the full tile */ });
+//! }
+//! let key = SigningKey::from_seed("example.com/log", [7; 32])?; // in earnest: 32 random bytes
+//! let checkpoint = Checkpoint { origin: Origin::new(key.name())?, size: tree.size(), root: tree.root() };
+//! let note = sign_checkpoint(&checkpoint, &key);
+//!
+//! let vkey = key.verifying_key().clone(); // from outside the log, for whoever verifies
+//! let verified = UnverifiedCheckpoint::parse(note.as_bytes())?.verify("example.com/log", &[vkey], &[])?;
+//! assert_eq!(verified.checkpoint(), &checkpoint);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Sources: RFC 6962 and RFC 9162 for the tree and its proofs; C2SP `signed-note`, `tlog-checkpoint`,
 //! `tlog-cosignature`, `tlog-tiles` and `tlog-proof` for the rest.
 

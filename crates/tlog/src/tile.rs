@@ -87,7 +87,9 @@ pub fn tiles_for_size(size: u64) -> impl Iterator<Item = Tile> {
 
 /// Returns the tile's bytes: its hashes one after the other.
 pub fn encode_tile(hashes: &[Hash]) -> Vec<u8> {
-    hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()
+    let mut bytes = Vec::with_capacity(hashes.len() * Hash::LEN);
+    hashes.iter().for_each(|hash| bytes.extend_from_slice(hash.as_bytes()));
+    bytes
 }
 
 /// Reads the hashes of a tile of exactly `width` hashes.

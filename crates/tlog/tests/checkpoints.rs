@@ -7,8 +7,8 @@ use common::Tiles;
 use proptest::prelude::*;
 use tlog::{
     Checkpoint, CheckpointError, CosigningKey, Hash, Note, NoteError, Origin, ProofError, SigningKey,
-    TlogProof, TlogProofError, UnverifiedCheckpoint, VerifiedCheckpoint, VerifierKey, cosignature_message,
-    inclusion_proof, leaf_hash, sign_checkpoint,
+    TlogProof, TlogProofError, UnverifiedCheckpoint, VerifiedCheckpoint, VerifierKey, consistency_proof,
+    cosignature_message, inclusion_proof, leaf_hash, sign_checkpoint,
 };
 
 const ORIGIN: &str = "example.com/log";
@@ -138,6 +138,23 @@ fn any_changed_byte_of_a_cosigned_checkpoint_is_refused() {
             "byte {at}"
         );
     }
+}
+
+#[test]
+fn a_verified_checkpoint_extends_older_ones_of_its_log() {
+    let log = log_key();
+    let (leaves, origin) = (common::leaves(300), Origin::new(ORIGIN).unwrap());
+    let at =
+        |size: u64| Checkpoint { origin: origin.clone(), size, root: common::root(&leaves[..size as usize]) };
+    let verified = verify(&sign_checkpoint(&at(300), &log), &[log.verifying_key()], &[]).unwrap();
+    let proof = consistency_proof(77, 300, &Tiles::new(&leaves)).unwrap();
+    assert_eq!(verified.check_extends(&at(77), &proof), Ok(()));
+    assert_eq!(verified.check_extends(&at(300), &[]), Ok(()));
+    assert!(verified.check_extends(&at(78), &proof).is_err());
+    let foreign = Checkpoint { origin: Origin::new("example.com/other").unwrap(), ..at(77) };
+    assert_eq!(verified.check_extends(&foreign, &proof), Err(ProofError::OtherLog));
+    let newer = Checkpoint { size: 301, ..at(300) };
+    assert_eq!(verified.check_extends(&newer, &[]), Err(ProofError::Shrinking { old: 301, new: 300 }));
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn other_signature_types_are_named() {
     }
 }
 
-/// With the all-zero point as key, a signature that anyone can write would hold for many messages.
+/// Under a key of small order, a signature that anyone can write would hold for many messages.
 #[test]
 fn weak_public_keys_are_refused() {
     use base64::Engine as _;
@@ -96,6 +96,36 @@ fn weak_public_keys_are_refused() {
         let refused = VerifierKey::parse(&format!("weak+{id}+{key}"));
         assert!(matches!(refused, Err(KeyError::Malformed(_))), "{refused:?}");
     }
+}
+
+/// A signature whose point R is the neutral element: the equation of RFC 8032 holds, and stricter verifiers refuse it.
+/// What some accept and others do not is no evidence, so neither do we.
+#[test]
+fn a_signature_that_only_lax_verifiers_accept_is_refused() {
+    const LINE: &str = "— example.com/log m+XTxgEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAN3dXGUDue+n4/04J4ftvB0DSyk6Aamq0wNbzW93xnA8=";
+    let log = key("example.com/log", 1);
+    let line = Signature::parse(LINE).unwrap();
+    let lax = ed25519_dalek::VerifyingKey::from_bytes(log.verifying_key().public_bytes()).unwrap();
+    let signature = ed25519_dalek::Signature::from_slice(line.bytes()).unwrap();
+    assert!(ed25519_dalek::Verifier::verify(&lax, b"text\n", &signature).is_ok());
+    let note = Note::new("text\n", vec![line]).unwrap();
+    let verdict = note.verify(std::slice::from_ref(log.verifying_key()));
+    assert!(matches!(verdict, Err(NoteError::InvalidSignature { .. })), "{verdict:?}");
+}
+
+/// ML-DSA-44 cosignatures (type 0x06) are not checked here: 16 of them beside the log's own line do no harm.
+#[test]
+fn post_quantum_signatures_are_carried_and_ignored() {
+    use base64::Engine as _;
+    let log = key("example.com/log", 1);
+    let long = base64::engine::general_purpose::STANDARD.encode([6; 4 + 8 + 2420]);
+    let mut signatures: Vec<_> =
+        (0..16).map(|n| Signature::parse(&format!("— witness.example/{n} {long}")).unwrap()).collect();
+    signatures.push(log.sign("text\n"));
+    let note = Note::new("text\n", signatures).unwrap();
+    let parsed = Note::parse(note.to_string().as_bytes()).unwrap();
+    assert_eq!(parsed, note);
+    assert_eq!(parsed.verify(std::slice::from_ref(log.verifying_key())).unwrap().signatures().len(), 1);
 }
 
 #[test]

@@ -129,6 +129,8 @@ pub enum ProofError {
         /// Entries in the newer tree.
         new: u64,
     },
+    /// The two trees are of different logs.
+    OtherLog,
     /// The proof has fewer hashes than the tree asks for.
     TooShort {
         /// Hashes in the proof.
@@ -153,6 +155,7 @@ impl fmt::Display for ProofError {
         match self {
             Self::OutOfRange { index, size } => write!(f, "entry {index} is not in a tree of {size} entries"),
             Self::Shrinking { old, new } => write!(f, "tree shrinks from {old} to {new} entries"),
+            Self::OtherLog => f.write_str("the trees are of different logs"),
             Self::TooShort { found } => write!(f, "proof is too short: {found} hashes"),
             Self::TooLong { found } => write!(f, "proof is too long: {found} hashes"),
             Self::Root { size, computed } => {

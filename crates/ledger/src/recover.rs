@@ -7,7 +7,7 @@ use env::{Env, random};
 use evidence::layout;
 use evidence::register::{LedgerState, Registered, WalPosition};
 use evidence::segment::Class;
-use record::control::{Clock, Gap, GapCause, Genesis, Numbering, SourceRecord};
+use record::control::{Clock, Gap, GapCause, Genesis, Numbering};
 use record::entry::Kind;
 use storage::{Disk, DiskObjects, DiskRegister, Register};
 use tlog::checkpoint::{Checkpoint, UnverifiedCheckpoint};
@@ -23,7 +23,7 @@ use crate::keystore::KeyStore;
 use crate::log::{LedgerReplay, Log};
 use crate::options::Options;
 use crate::publisher::{Publisher, Tree};
-use crate::request::Request;
+use crate::request::{Pending, Request};
 use crate::sealer::Sealer;
 use crate::shared::{LedgerIdentity, RegisterCell, Shared};
 use crate::tiles::DiskTiles;
@@ -270,14 +270,9 @@ fn opening_records(shared: &Shared, before: &Registered, log: &Log, now: u64) ->
         let mut control = |kind, draft| entries.push((kind, draft));
         if shared.view.ledger(ledger).end == 0 {
             control(Kind::Genesis, genesis(shared, state, now)?.to_draft());
-            let first = SourceRecord {
-                source: 1,
-                epoch: 1,
-                numbering: Numbering::Server,
-                previous_last_sequence: None,
-            };
-            control(Kind::Source, first.to_draft());
             requests.push(Request::Control { ledger, records: entries, pending: None });
+            let (numbering, pending) = (Numbering::Server, Pending::new(drop));
+            requests.push(Request::Open { ledger, source: None, numbering, previous_last: None, pending });
             continue;
         }
         if let Some(cut) = log.torn() {

@@ -119,3 +119,42 @@ fn prefix(label: &[u8; 32], facet: Facet, secret: &[u8; 16]) -> [u8; 49] {
     out[33..].copy_from_slice(secret);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+        Sha256::digest(parts.concat()).into()
+    }
+
+    #[test]
+    fn formulas_are_those_of_the_format() {
+        let padded = |text: &str| [text.as_bytes(), &vec![0; 32 - text.len()]].concat();
+        let seed = Seed([0xA5; 16]);
+        for facet in Facet::ALL {
+            let number = [facet as u8];
+            let salt = salt(facet, &seed);
+            assert_eq!(salt.0, sha256(&[&padded("ledgerstone/salt/v1"), &number, &seed.0])[..16]);
+            assert_eq!(salts(&seed)[facet as usize], salt);
+            for bytes in [&b""[..], b"{}", &[7; 1000]] {
+                let digest = sha256(&[&padded("ledgerstone/facet/v1"), &number, &salt.0, bytes]);
+                assert_eq!(facet_digest(facet, &salt, bytes), digest);
+                let mut hasher = FacetHasher::new(facet, &salt);
+                bytes.chunks(13).for_each(|piece| hasher.update(piece));
+                assert_eq!(hasher.finish(), digest);
+            }
+        }
+        for count in [0, 1, 6, 255] {
+            let digests: Vec<[u8; 32]> = (0..count).map(|number| [number as u8; 32]).collect();
+            let flat = digests.concat();
+            let parts = [&padded("ledgerstone/event/v1")[..], &[9; 32], &[0x12, 0x34], &[count as u8], &flat];
+            assert_eq!(commitment(&[9; 32], 0x1234, &digests), sha256(&parts));
+        }
+    }
+
+    #[test]
+    fn secrets_stay_out_of_logs() {
+        assert_eq!(format!("{:?} {:?}", Seed([1; 16]), Salt([2; 16])), "Seed(..) Salt(..)");
+    }
+}

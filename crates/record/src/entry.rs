@@ -160,3 +160,79 @@ impl fmt::Display for EntryError {
 }
 
 impl std::error::Error for EntryError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::cases;
+    use proptest::prelude::*;
+
+    const ENTRY: Entry = Entry {
+        kind: Kind::Access,
+        received_ms: 0x0102030405060708,
+        source: 0x11121314,
+        epoch: 0x21222324,
+        sequence: 0x3132333435363738,
+        commitment: [0xCC; 32],
+    };
+
+    #[test]
+    fn fields_stand_in_the_order_of_the_format() {
+        let expected = [
+            &[1, 10][..],
+            &[1, 2, 3, 4, 5, 6, 7, 8],
+            &[0x11, 0x12, 0x13, 0x14],
+            &[0x21, 0x22, 0x23, 0x24],
+            &[0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38],
+            &[0xCC; 32],
+        ]
+        .concat();
+        assert_eq!(ENTRY.encode(), *expected);
+        assert_eq!(ENTRY.leaf_hash(), tlog::leaf_hash(&expected));
+    }
+
+    #[test]
+    fn kinds_have_the_numbers_of_the_format() {
+        for (number, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, number);
+            assert_eq!(Kind::from_u8(number as u8), Some(kind));
+            assert_eq!(kind.is_control(), ![1, 2, 10].contains(&number));
+        }
+        assert!((12..=255).all(|number| Kind::from_u8(number).is_none()));
+    }
+
+    #[test]
+    fn later_versions_and_kinds_are_undecidable() {
+        let mut bytes = ENTRY.encode();
+        bytes[1] = 12;
+        let later = EntryError::Undecidable { version: 1, kind: Some(12) };
+        assert_eq!(Entry::decode(&bytes), Err(later));
+        bytes[0] = 2;
+        let later = EntryError::Undecidable { version: 2, kind: Some(12) };
+        assert_eq!(Entry::decode(&bytes), Err(later));
+        assert_eq!(Entry::decode(&[bytes.as_slice(), b"longer"].concat()), Err(later));
+        assert_eq!(Entry::decode(&[0]), Err(EntryError::Undecidable { version: 0, kind: None }));
+    }
+
+    #[test]
+    fn every_other_length_is_refused() {
+        let bytes = [ENTRY.encode().as_slice(), &[0]].concat();
+        for length in (0..=59).filter(|&length| length != ENTRY_LEN) {
+            assert_eq!(Entry::decode(&bytes[..length]), Err(EntryError::Length(length)));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(1000))]
+
+        #[test]
+        fn what_decodes_encodes_to_itself(mut bytes in prop::collection::vec(any::<u8>(), 58), kind in 0u8..14) {
+            bytes[0] = 1;
+            bytes[1] = kind;
+            match Entry::decode(&bytes) {
+                Ok(entry) => prop_assert_eq!(entry.encode().to_vec(), bytes),
+                Err(error) => prop_assert_eq!(error, EntryError::Undecidable { version: 1, kind: Some(kind) }),
+            }
+        }
+    }
+}

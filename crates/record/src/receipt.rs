@@ -12,6 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 use tlog::{CheckpointError, Hash, ProofError, UnverifiedCheckpoint, VerifiedCheckpoint, VerifierKey};
 
+#[cfg(test)]
+mod tests;
+
 /// The member `type` of the only version there is.
 pub const RECEIPT_TYPE: &str = "ledgerstone/receipt/v1";
 

@@ -9,6 +9,9 @@ use crate::entry::Entry;
 use crate::facet::{FACETS, Facet, Stamp, TABLE_VERSION, read_stamp};
 use std::fmt;
 
+#[cfg(test)]
+mod tests;
+
 /// What opens the digests of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opening {

@@ -2,7 +2,20 @@
 
 use crate::json::{Number, Object, Value};
 use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
 use std::path::PathBuf;
+
+/// Runs a property this often, always on the same inputs; PROPTEST_RNG_SEED and PROPTEST_CASES ask for others.
+pub(crate) fn cases(count: u32) -> Config {
+    let mut config = Config { failure_persistence: None, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = count;
+    }
+    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
+        config.rng_seed = RngSeed::Fixed(0x1ed6_e757);
+    }
+    config
+}
 
 /// Keys and texts that are likely to be spelt or sorted wrong.
 pub(crate) fn text() -> impl Strategy<Value = String> {
@@ -76,7 +89,7 @@ pub(crate) fn spell(value: &Value<'_>, noise: &mut impl Iterator<Item = u8>, out
 fn spell_text(text: &str, noise: &mut impl Iterator<Item = u8>, out: &mut String) {
     out.push('"');
     for char in text.chars() {
-        if char < ' ' || char == '"' || char == '\\' || next(noise) % 8 == 0 {
+        if char < ' ' || char == '"' || char == '\\' || next(noise).is_multiple_of(8) {
             for unit in char.encode_utf16(&mut [0; 2]) {
                 out.push_str(&format!("\\u{unit:04X}"));
             }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::json::parse;
-use crate::testing::{sample_documents, spell, text, value};
+use crate::testing::{cases, sample_documents, spell, text, value};
 use proptest::prelude::*;
 
 fn canonical(value: &Value<'_>) -> Vec<u8> {
@@ -158,6 +158,8 @@ fn naive_order(a: &str, b: &str) -> Ordering {
 }
 
 proptest! {
+    #![proptest_config(cases(1000))]
+
     #[test]
     fn keys_compare_by_utf_16_code_units(a in text(), b in text(), common in text()) {
         prop_assert_eq!(compare_keys(&a, &b), naive_order(&a, &b));

@@ -37,6 +37,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(crate::testing::cases(1000))]
+
         #[test]
         fn finds_what_a_byte_loop_finds(bytes in prop::collection::vec(any::<u8>(), 0..40), from in 0usize..40) {
             let from = from.min(bytes.len());

@@ -1,6 +1,6 @@
 use super::JsonErrorKind::*;
 use super::*;
-use crate::testing::{sample_documents, spell, text, value};
+use crate::testing::{cases, sample_documents, spell, text, value};
 use proptest::prelude::*;
 
 #[test]
@@ -228,6 +228,8 @@ fn a_member_is_found_without_building_a_tree() {
 }
 
 proptest! {
+    #![proptest_config(cases(1000))]
+
     #[test]
     fn any_spelling_of_a_value_reads_as_that_value(
         value in value(text().boxed()),
@@ -239,8 +241,9 @@ proptest! {
         prop_assert_eq!(read.clone().map(Value::into_owned), Ok(value), "input {}", input);
         prop_assert!(agrees_with_serde(input.as_bytes(), &read), "input {}", input);
         let list = format!("[{input}]");
-        let spans: Vec<_> = elements(list.as_bytes()).unwrap().map(|element| element.unwrap().0).collect();
-        prop_assert_eq!(spans, [1 + input.len() - input.trim_start_matches([' ', '\n', '\t', '\r']).len()..1 + input.len()]);
+        let mut spans = elements(list.as_bytes()).unwrap().map(|element| element.unwrap().0);
+        let space = input.len() - input.trim_start_matches([' ', '\n', '\t', '\r']).len();
+        prop_assert_eq!((spans.next(), spans.next()), (Some(1 + space..1 + input.len()), None));
         let object = format!("{{\"a\":{input} }}");
         prop_assert_eq!(member(object.as_bytes(), "a").unwrap().map(|span| span.end), Some(5 + input.len()));
     }

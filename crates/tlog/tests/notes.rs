@@ -244,6 +244,23 @@ fn unknown_is_ignored_and_known_but_bad_rejects_all() {
     assert_eq!(Note::parse(verified.as_bytes()).unwrap().signatures(), sign(&[&log]));
 }
 
+/// Two keys found by search that share name and ID, which 32 bits allow: which of them signed cannot be told.
+#[test]
+fn known_keys_with_one_id_are_a_mistake_of_the_verifier() {
+    let [first, second] = [22_937_u64, 38_735].map(|n| {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&n.to_be_bytes());
+        SigningKey::from_seed("twins", seed).unwrap()
+    });
+    let keys = [first.verifying_key().clone(), second.verifying_key().clone()];
+    assert_eq!(keys[0].id(), keys[1].id());
+    let note = Note::new("text\n", vec![first.sign("text\n")]).unwrap();
+    let id = keys[0].id();
+    assert_eq!(note.verify(&keys), Err(NoteError::AmbiguousKey { name: "twins".to_owned(), id }));
+    assert!(note.verify(&keys[..1]).is_ok());
+    assert!(matches!(note.verify(&keys[1..]), Err(NoteError::InvalidSignature { .. })));
+}
+
 /// Signature bytes of any other length than the algorithm's are bad, not ignored.
 #[test]
 fn signatures_of_another_length_are_bad() {

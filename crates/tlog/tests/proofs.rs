@@ -166,6 +166,25 @@ fn trivial_and_impossible_consistency() {
     assert!(matches!(inclusion_proof(0, 2, &tiles), Err(ProofBuildError::Source { .. })));
 }
 
+#[test]
+fn tiles_of_another_width_are_refused() {
+    struct Off(i32);
+    impl TileSource for Off {
+        type Error = std::convert::Infallible;
+
+        fn tile(&self, tile: Tile) -> Result<Vec<Hash>, Self::Error> {
+            Ok(vec![leaf_hash(b""); (i32::from(tile.width) + self.0) as usize])
+        }
+    }
+    assert!(inclusion_proof(5, 300, &Off(0)).is_ok());
+    for off in [-1, 1] {
+        let refused = |built| matches!(built, Err(ProofBuildError::Width { .. }));
+        assert!(refused(inclusion_proof(5, 300, &Off(off))));
+        assert!(refused(consistency_proof(5, 300, &Off(off))));
+        assert!(refused(root_from_tiles(300, &Off(off)).map(|root| vec![root])));
+    }
+}
+
 /// A log of any size whose leaves are all the same, so that any tile is known without storing it.
 struct EqualLeaves {
     /// Root of the perfect subtree of each height.

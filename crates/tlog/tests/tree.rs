@@ -154,6 +154,9 @@ fn restoring_refuses_any_other_number_of_hashes() {
             Some(RestoreError::Count { expected: bits, found: bits + 1 })
         );
     }
+    let left_out = Some(RestoreError::Width { level: 1, expected: 1, found: 0 });
+    assert_eq!(TileStack::restore(256, Vec::new()).err(), left_out);
+    assert_eq!(TileStack::restore(256, vec![Vec::new()]).err(), left_out);
     let mut ninth = vec![Vec::new(); 9];
     ninth[8].push(hash);
     assert!(TileStack::restore(0, ninth).is_err());

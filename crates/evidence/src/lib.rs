@@ -11,6 +11,7 @@ pub mod register;
 pub mod seal;
 pub mod segment;
 pub mod statefile;
+pub mod verify;
 pub mod wal;
 
 pub use reader::DecodeError;

@@ -254,6 +254,18 @@ pub fn check(bytes: &[u8]) -> Result<Directory, DecodeError> {
     Ok(directory)
 }
 
+/// The entries that the block at `offset` of a damaged segment holds, as far as its footer still tells.
+pub fn entries_at(bytes: &[u8], offset: u64) -> Option<(u64, u64)> {
+    let body = bytes.len().checked_sub(TRAILER_LEN)?;
+    let footer = Directory::footer_offset(&bytes[body..], bytes.len() as u64).ok()?;
+    let directory = Directory::decode(bytes, bytes.get(footer as usize..body)?, footer).ok()?;
+    let row = directory
+        .blocks
+        .iter()
+        .find(|row| (row.offset..row.offset + u64::from(row.len)).contains(&offset))?;
+    Some((row.first, row.end))
+}
+
 /// Writes a segment into memory.
 pub struct SegmentWriter<'k> {
     header: Header,

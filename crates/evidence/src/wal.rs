@@ -6,6 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::reader::{DecodeError, Reader};
+use crate::register::WalPosition;
 
 /// Length of a file header in bytes.
 pub const HEADER_LEN: usize = 160;
@@ -279,6 +280,51 @@ pub fn scan(bytes: &[u8], known: u64) -> Result<Scan<'_>, DecodeError> {
         scan.tail = Tail::Corrupt(DecodeError::new(at, "the file is shorter than what was durable"));
     }
     Ok(scan)
+}
+
+/// Checks file `number` of a log against the head of the next file, if there is one, and the register. Returns what
+/// it holds and the length up to which its groups count.
+///
+/// # Errors
+/// Damage of anything that was acknowledged, and where.
+pub fn check<'a>(
+    bytes: &'a [u8],
+    number: u64,
+    next: Option<&Previous>,
+    register: &WalPosition,
+    stopped: bool,
+) -> Result<(Scan<'a>, u64), DecodeError> {
+    let at = |offset: u64, reason| DecodeError { offset, reason };
+    let registered = if register.file == number { register.offset } else { 0 };
+    let known = next.map_or(0, |previous| previous.kept).max(registered);
+    let scan = scan(bytes, known)?;
+    if scan.header.0.number != number {
+        return Err(at(8, "the file has another number than its name"));
+    }
+    if let Tail::Corrupt(error) = scan.tail {
+        return Err(error);
+    }
+    let kept = match next {
+        None => scan.end,
+        Some(previous) => {
+            let rest = bytes.get(previous.kept as usize..).unwrap_or(&[]);
+            let rest: [u8; 32] = Sha256::digest(rest).into();
+            let found = (number, scan.chain_at(previous.kept), bytes.len() as u64, rest);
+            if found != (previous.number, Some(previous.chain), previous.length, previous.rest) {
+                return Err(at(previous.kept, "the file is not what the next one's header says"));
+            }
+            previous.kept
+        }
+    };
+    if register.file == number {
+        if scan.chain_at(register.offset) != Some(register.chain) || register.offset > kept {
+            return Err(at(register.offset, "the register names a group that is not there"));
+        }
+        if stopped && bytes.len() as u64 != register.offset {
+            return Err(at(register.offset, "bytes follow the end of a log that was stopped in order"));
+        }
+    }
+    Ok((scan, kept))
 }
 
 /// Whether a bad group at `at` was acknowledged: it lies below what was known to be durable, or a later good

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use evidence::block::Unpacked;
 use evidence::layout;
 use evidence::register::{LedgerState, Registered, WalPosition};
-use evidence::wal::{self, FileHeader, Found, Part, Previous, Scan, Tail};
+use evidence::wal::{self, FileHeader, Found, Part, Previous, Scan};
 use record::control::{Cut, Sealed, SourceRecord};
 use record::entry::{ENTRY_LEN, Entry, Kind};
 use record::facet::Facet;
@@ -84,7 +84,15 @@ impl Log {
         }
         for at in 0..files.len() {
             let next = files.get(at + 1).map(|next| next.header.previous.clone());
-            files[at].kept = files[at].check(next, registered)?;
+            let file = &files[at];
+            let checked = wal::check(
+                &file.bytes,
+                file.header.number,
+                next.as_ref(),
+                &registered.wal,
+                registered.stopped,
+            );
+            files[at].kept = checked.map_err(|error| file.damaged(error.offset, error.reason))?.1;
         }
         Ok(Self { files })
     }
@@ -180,42 +188,6 @@ impl LogFile {
 
     fn damaged(&self, offset: u64, reason: &'static str) -> Fault {
         Fault::damaged_at(&self.path, offset, reason)
-    }
-
-    /// Checks the file against the next one's header and the register; returns up to where its groups count.
-    fn check(&self, next: Option<Previous>, registered: &Registered) -> Result<u64, Fault> {
-        let here = registered.wal.file == self.header.number;
-        let in_register = if here { registered.wal.offset } else { 0 };
-        let known = next.as_ref().map_or(0, |previous| previous.kept).max(in_register);
-        let scan = wal::scan(&self.bytes, known).map_err(|error| self.damaged(error.offset, error.reason))?;
-        if let Tail::Corrupt(error) = scan.tail {
-            return Err(self.damaged(error.offset, error.reason));
-        }
-        let kept = match next {
-            None => scan.end,
-            Some(previous) => {
-                let rest = self.bytes.get(previous.kept as usize..).unwrap_or(&[]);
-                let rest: [u8; 32] = Sha256::digest(rest).into();
-                let found = (self.header.number, scan.chain_at(previous.kept), self.bytes.len() as u64, rest);
-                if found != (previous.number, Some(previous.chain), previous.length, previous.rest) {
-                    return Err(
-                        self.damaged(previous.kept, "the file is not what the next one's header says")
-                    );
-                }
-                previous.kept
-            }
-        };
-        if here
-            && (scan.chain_at(registered.wal.offset) != Some(registered.wal.chain)
-                || registered.wal.offset > kept)
-        {
-            return Err(self.damaged(registered.wal.offset, "the register names a group that is not there"));
-        }
-        if here && registered.stopped && self.bytes.len() as u64 != registered.wal.offset {
-            return Err(self
-                .damaged(registered.wal.offset, "bytes follow the end of a log that was stopped in order"));
-        }
-        Ok(kept)
     }
 }
 

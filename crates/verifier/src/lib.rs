@@ -1,1 +1,43 @@
-//! verifier
+//! Verifies a store or a receipt on this machine: the I/O around the verifying crates, and nothing else. It
+//! links no network code; an auditor can build and read it alone.
+
+mod directory;
+mod output;
+mod receipt;
+
+use std::path::Path;
+
+use evidence::verify::{Medium, Progress, Report, Settings, verify_store};
+use tlog::note::VerifierKey;
+
+pub use directory::Directory;
+pub use evidence::verify::{Anchor, Verdict};
+pub use output::{json, receipt_json, receipt_text, text};
+pub use receipt::{ReceiptReport, verify_receipt};
+
+/// Verifies the store in a directory.
+///
+/// `keys` is its key directory; without one, or if it does not exist, payloads are not opened. `key` is a
+/// verification key from outside the store. `progress` is told done and total entries.
+pub fn verify_dir(
+    data: &Path,
+    keys: Option<&Path>,
+    key: Option<&VerifierKey>,
+    progress: Progress<'_>,
+) -> Report {
+    let data = Directory::new(data);
+    let keys = keys.filter(|keys| keys.is_dir()).map(Directory::new);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let settings = Settings { key, threads, progress };
+    let mut report = verify_store(&data, keys.as_ref().map(|keys| keys as &dyn Medium), &settings);
+    report.bytes = data.bytes_read();
+    report
+}
+
+/// The key directory that belongs to a data directory unless another was chosen: beside it, with `-keys` appended.
+pub fn default_keys(data: &Path) -> std::path::PathBuf {
+    let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
+    let mut name = data.file_name().unwrap_or_default().to_owned();
+    name.push("-keys");
+    data.with_file_name(name)
+}

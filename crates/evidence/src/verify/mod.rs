@@ -1,0 +1,471 @@
+//! Verifies a whole store: files against entries, entries against tiles, tiles against the signed root, the
+//! register and the write-ahead log against all of them (DESIGN section 5). No I/O of its own.
+
+mod medium;
+mod payloads;
+mod report;
+mod small;
+mod snapshot;
+mod tree;
+
+use record::entry::ENTRY_LEN;
+use tlog::checkpoint::UnverifiedCheckpoint;
+use tlog::hash::{Hash, leaf_hash};
+use tlog::note::VerifierKey;
+use tlog::tree::Frontier;
+
+use crate::layout;
+use crate::register::LedgerState;
+use crate::wal::{self, Scan};
+use payloads::{Keys, Ledger, PayloadResult};
+use snapshot::{Snapshot, SnapshotError};
+use tree::{RunSummary, TreeCheck, TreeResult};
+
+pub use medium::{Medium, Progress};
+pub use report::{Anchor, Damage, DamageKind, LedgerReport, Report, Verdict};
+
+/// How to verify.
+pub struct Settings<'a> {
+    /// A verification key from outside: one of the ledgers must be signed by it.
+    pub key: Option<&'a VerifierKey>,
+    /// Threads to use.
+    pub threads: usize,
+    /// Told how far it has got.
+    pub progress: Progress<'a>,
+}
+
+/// Verifies the store in `data`. Without `keys` payloads are not opened, everything else is checked.
+///
+/// The server may be running: what moves is read once, first; what is read later never changes again.
+pub fn verify_store(data: &dyn Medium, keys: Option<&dyn Medium>, settings: &Settings<'_>) -> Report {
+    let mut report = Report::default();
+    let snapshot = match Snapshot::take(data) {
+        Ok(snapshot) => snapshot,
+        Err(SnapshotError::Damaged(damage)) => {
+            report.damage.push(*damage);
+            return report;
+        }
+        Err(SnapshotError::Unreadable(reason)) => {
+            report.undecided.push(reason);
+            return report;
+        }
+    };
+    small::check_small_files(data, &snapshot, &mut report);
+    let opened = keys.and_then(|keys| {
+        small::check_signing_keys(keys, &snapshot.registered, &mut report);
+        Keys::read(keys, &mut report.damage, &mut report.undecided)
+    });
+    if keys.is_none() {
+        report.notes.push("no keys were given: payloads were not opened".to_owned());
+    }
+    report.payloads_opened = opened.is_some();
+    let log = check_log(&snapshot, &mut report);
+    let mut cuts = Vec::new();
+    for (at, state) in snapshot.registered.ledgers.iter().enumerate() {
+        let note = snapshot.checkpoints[at].as_deref();
+        let check = LedgerCheck {
+            data,
+            snapshot: &snapshot,
+            state,
+            note,
+            keys: opened.as_ref(),
+            log: &log,
+            settings,
+        };
+        let (ledger, claimed_cuts) = check.run(&mut report);
+        cuts.extend(claimed_cuts);
+        report.ledgers.push(ledger);
+    }
+    small::check_set_aside(
+        data,
+        &cuts,
+        opened.is_some() || log.iter().all(|file| file.scan.groups.is_empty()),
+        &mut report,
+    );
+    if let Some(key) = settings.key
+        && report.ledgers.iter().all(|ledger| ledger.vkey != key.to_string())
+    {
+        let detail = "no ledger of this store is signed by the key that was given";
+        report.damage.push(Damage::new(DamageKind::Signature, layout::REGISTER, detail));
+    }
+    // One fault is often seen from several sides; the same place is told once.
+    report.damage.sort_by(|a, b| (&a.file, a.offset, a.kind).cmp(&(&b.file, b.offset, b.kind)));
+    report.damage.dedup_by(|a, b| (&a.file, a.offset, a.kind) == (&b.file, b.offset, b.kind));
+    report
+}
+
+/// A write-ahead file that was scanned.
+struct LogFile<'a> {
+    number: u64,
+    scan: Scan<'a>,
+    /// Length up to which its groups count.
+    kept: u64,
+}
+
+/// Scans the write-ahead files and checks that they continue one another.
+fn check_log<'a>(snapshot: &'a Snapshot, report: &mut Report) -> Vec<LogFile<'a>> {
+    let registered = &snapshot.registered;
+    let mut files = Vec::new();
+    let last = snapshot.wal.last().map_or(0, |(number, _)| *number).max(registered.wal.file);
+    for number in registered.wal_floor..=last {
+        let path = layout::wal_file(number);
+        let Some((_, bytes)) = snapshot.wal.iter().find(|(found, _)| *found == number) else {
+            report.damage.push(Damage::new(DamageKind::Missing, path, "the write-ahead file is missing"));
+            continue;
+        };
+        let next = snapshot.wal.iter().find(|(found, _)| *found == number + 1);
+        // A damaged header of the next file is told when its turn comes.
+        let next = next
+            .and_then(|(_, bytes)| wal::FileHeader::decode(bytes).ok())
+            .map(|(header, _)| header.previous);
+        match wal::check(bytes, number, next.as_ref(), &registered.wal, registered.stopped) {
+            Err(error) => {
+                report.damage.push(Damage::new(DamageKind::Format, path, error.reason).at(error.offset));
+            }
+            Ok((scan, kept)) => {
+                if next.is_none() && kept < bytes.len() as u64 {
+                    let torn = bytes.len() as u64 - kept;
+                    report.notes.push(format!("{path}: {torn} bytes after byte {kept} were never acknowledged; the next start sets them aside"));
+                }
+                files.push(LogFile { number, scan, kept });
+            }
+        }
+    }
+    for number in &snapshot.released {
+        report
+            .notes
+            .push(format!("{}: no longer needed; the next start removes it", layout::wal_file(*number)));
+    }
+    files
+}
+
+/// One ledger's check.
+struct LedgerCheck<'a> {
+    data: &'a dyn Medium,
+    snapshot: &'a Snapshot,
+    state: &'a LedgerState,
+    note: Option<&'a [u8]>,
+    keys: Option<&'a Keys>,
+    log: &'a [LogFile<'a>],
+    settings: &'a Settings<'a>,
+}
+
+impl LedgerCheck<'_> {
+    fn run(&self, report: &mut Report) -> (LedgerReport, Vec<record::control::Cut>) {
+        let state = self.state;
+        let (size, root) = self.signed_head(report);
+        let check = TreeCheck {
+            medium: self.data,
+            partials: &self.snapshot.partials,
+            name: &state.name,
+            size,
+            root,
+            threads: self.settings.threads,
+            progress: self.settings.progress,
+        };
+        let mut tree = check.run();
+        let ledger = Ledger { name: &state.name, id: &state.id };
+        self.check_roots(&tree, size, root, report);
+        let (uncommitted, tail) = self.check_log_entries(&mut tree, size, report);
+        small::check_tree_files(self.data, state, size, self.snapshot.registered.stopped, report);
+        let (mut payloads, segments) =
+            payloads::check_segments(self.data, &ledger, state.sealed, self.keys, self.settings.threads);
+        payloads.join(self.check_log_payloads(&ledger));
+        self.check_claims(&payloads, &segments, report);
+        if tree.damage.is_empty() && tail.is_empty() {
+            report.damage.extend(tree.summary.damage(&state.name));
+        }
+        if let Some(index) = tree.summary.unknown {
+            let file = layout::ledger_dir(&state.name);
+            report.undecided.push(format!(
+                "{file}: entry {index} is of a version or kind that this program does not know"
+            ));
+        }
+        let mut damage = tree.damage;
+        damage.extend(tail);
+        damage.extend(payloads.damage);
+        let touched =
+            damage.iter().filter_map(|damage| damage.entries.as_ref()).map(|(_, first, _)| *first).min();
+        report.damage.extend(damage);
+        report.undecided.extend(payloads.undecided);
+        let anchored = self.settings.key.is_some_and(|key| key.to_string() == state.vkey);
+        let ledger = LedgerReport {
+            name: state.name.clone(),
+            origin: state.origin.clone(),
+            vkey: state.vkey.clone(),
+            size,
+            root: root.map(|root| root.to_base64()).unwrap_or_default(),
+            events: tree.summary.events,
+            payloads: payloads.checked,
+            uncommitted,
+            anchor: if anchored { Anchor::Key } else { Anchor::None },
+            good_below: touched.unwrap_or(size).min(size),
+        };
+        (ledger, payloads.claims.cuts)
+    }
+
+    /// Size and root of the checkpoint. If its signature does not hold, the register's.
+    fn signed_head(&self, report: &mut Report) -> (u64, Option<Hash>) {
+        let path = layout::checkpoint(&self.state.name);
+        let fallback = (self.state.size, Some(self.state.root));
+        let Some(note) = self.note else {
+            let stopped = self.snapshot.registered.stopped;
+            if self.state.size > 0 && stopped {
+                report.damage.push(Damage::new(DamageKind::Missing, path, "there is no checkpoint"));
+            }
+            return if self.state.size > 0 && stopped {
+                fallback
+            } else {
+                (0, Some(tlog::hash::empty_root()))
+            };
+        };
+        let vkey = match VerifierKey::parse(&self.state.vkey) {
+            Ok(vkey) => vkey,
+            Err(error) => {
+                report.damage.push(Damage::new(DamageKind::Format, layout::REGISTER, error));
+                return fallback;
+            }
+        };
+        let verified = UnverifiedCheckpoint::parse(note)
+            .map_err(|error| (DamageKind::Format, error.to_string()))
+            .and_then(|note| {
+                if note.note().signatures().iter().any(|signature| !vkey.claims(signature)) {
+                    return Err((
+                        DamageKind::Unexpected,
+                        "the local checkpoint holds a signature of an unknown key".to_owned(),
+                    ));
+                }
+                note.verify(&self.state.origin, &[vkey], &[])
+                    .map_err(|error| (DamageKind::Signature, error.to_string()))
+            });
+        match verified {
+            Ok(verified) => (verified.checkpoint().size, Some(verified.checkpoint().root)),
+            Err((kind, detail)) => {
+                report.damage.push(Damage::new(kind, path, detail));
+                fallback
+            }
+        }
+    }
+
+    /// The roots of checkpoint, register and sealed range must be those of the entries.
+    fn check_roots(&self, tree: &TreeResult, size: u64, root: Option<Hash>, report: &mut Report) {
+        let state = self.state;
+        if tree.damage.is_empty() && root.is_some() && tree.frontier(size).map(|tree| tree.root()) != root {
+            let detail = "the entries do not have the root that the checkpoint signs";
+            report.damage.push(Damage::new(
+                DamageKind::Contradiction,
+                layout::checkpoint(&state.name),
+                detail,
+            ));
+        }
+        if size > state.size {
+            let detail = format!("the checkpoint is ahead of the register: {size} > {}", state.size);
+            report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
+        }
+        let sealed = Frontier::restore(state.sealed, state.sealed_frontier.clone()).ok();
+        let computed = tree.frontier(state.sealed);
+        if tree.damage.is_empty() && state.sealed <= size && (sealed.is_none() || sealed != computed) {
+            let detail = format!("{}: the register holds another tree for the sealed range", state.name);
+            report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
+        }
+    }
+
+    /// Entries in the write-ahead log against the tree, and those above the checkpoint against the register.
+    /// Returns how many entries are durable above the checkpoint, and what is damaged.
+    fn check_log_entries(&self, tree: &mut TreeResult, size: u64, report: &mut Report) -> (u64, Vec<Damage>) {
+        let state = self.state;
+        let mut damage = Vec::new();
+        let mut head = tree.frontier(size).unwrap_or_default();
+        let mut at_register = (head.size() == state.size).then(|| head.root());
+        for (file, found) in self.log.iter().flat_map(|file| file.groups().map(move |found| (file, found))) {
+            for part in found.group.parts.iter().filter(|part| part.ledger == state.id) {
+                let place = |kind, detail: &str| {
+                    Damage::new(kind, layout::wal_file(file.number), detail).at(found.offset)
+                };
+                if part.first > head.size() && tree.damage.is_empty() {
+                    damage.push(
+                        place(DamageKind::Contradiction, "the group does not continue its ledger").of(
+                            &state.name,
+                            head.size(),
+                            part.first,
+                        ),
+                    );
+                    continue;
+                }
+                let known = tree.known_leaves(self.data, &state.name, part.first, part.end().min(size));
+                for (leaf, entry) in known.iter().zip(part.entries.chunks_exact(ENTRY_LEN)) {
+                    if leaf_hash(entry) != *leaf && tree.damage.is_empty() {
+                        damage.push(
+                            place(DamageKind::Contradiction, "the group holds other entries than the tree")
+                                .of(&state.name, part.first, part.end()),
+                        );
+                        break;
+                    }
+                }
+                if part.end() <= head.size() || part.first > head.size() {
+                    continue;
+                }
+                let new = &part.entries[(head.size() - part.first) as usize * ENTRY_LEN..];
+                tree.summary.join(RunSummary::of(head.size(), new));
+                for entry in new.chunks_exact(ENTRY_LEN) {
+                    head.push(leaf_hash(entry));
+                    if head.size() == state.size {
+                        at_register = Some(head.root());
+                    }
+                }
+            }
+        }
+        if at_register != Some(state.root)
+            && tree.damage.is_empty()
+            && damage.is_empty()
+            && report.damage.is_empty()
+        {
+            let detail = format!(
+                "{}: the register names another tree than checkpoint and write-ahead log hold",
+                state.name
+            );
+            report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
+        }
+        (head.size().saturating_sub(size), damage)
+    }
+
+    fn check_log_payloads(&self, ledger: &Ledger<'_>) -> PayloadResult {
+        let mut parts = Vec::new();
+        for file in self.log {
+            for found in file.groups() {
+                parts.extend(
+                    found
+                        .group
+                        .parts
+                        .iter()
+                        .filter(|part| part.ledger == *ledger.id)
+                        .map(|part| (file, found, part)),
+                );
+            }
+        }
+        let mut result = PayloadResult::default();
+        for file in self.log.iter().filter(|file| self.sealer(file).is_none()) {
+            if self.keys.is_some()
+                && file.groups().any(|found| found.group.parts.iter().any(|part| !part.sealed.is_empty()))
+            {
+                result.undecided.push(format!(
+                    "the data key of {} is missing: its payloads were not opened",
+                    layout::wal_file(file.number)
+                ));
+            }
+        }
+        for part in medium::parallel(parts.len(), self.settings.threads, |at| {
+            let (file, found, part) = parts[at];
+            payloads::check_part(ledger, file.number, found, part, self.sealer(file))
+        }) {
+            result.join(part);
+        }
+        result
+    }
+
+    fn sealer(&self, file: &LogFile<'_>) -> Option<&crate::seal::Sealer> {
+        Some(self.keys?.data.get(&file.scan.header.0.key_id)?.as_ref())
+    }
+
+    /// What the ledger says of itself must hold: its genesis, and every sealed file.
+    fn check_claims(
+        &self,
+        payloads: &PayloadResult,
+        segments: &[(String, u64, [u8; 32])],
+        report: &mut Report,
+    ) {
+        let state = self.state;
+        let claims = &payloads.claims;
+        let path = |file: &str| layout::resource(&state.name, file);
+        match &claims.genesis {
+            Some(genesis) => {
+                let says = (genesis.ledger_id, &genesis.origin, &genesis.log_vkey, genesis.table_hash);
+                if says != (state.id, &state.origin, &state.vkey, record::facet::table_hash()) {
+                    let detail = format!("{}: the genesis entry names another ledger", state.name);
+                    report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
+                }
+            }
+            None if state.size > 0 && payloads.damage.is_empty() && report.damage.is_empty() => {
+                let detail = "the genesis record is not there";
+                report.damage.push(
+                    Damage::new(DamageKind::Missing, layout::ledger_dir(&state.name), detail).of(
+                        &state.name,
+                        0,
+                        1,
+                    ),
+                );
+            }
+            None => {}
+        }
+        for sealed in claims.sealed.iter().filter(|sealed| sealed.end <= state.sealed) {
+            let damage = |kind, detail| {
+                Damage::new(kind, path(&sealed.file), detail).of(&state.name, sealed.first, sealed.end)
+            };
+            match segments.iter().find(|(file, ..)| *file == sealed.file) {
+                Some((_, length, sha256)) if (*length, *sha256) == (sealed.length, sealed.sha256) => {}
+                Some(_) => report.damage.push(damage(
+                    DamageKind::Hash,
+                    "the file is not the one that was put on record when it was sealed",
+                )),
+                None if report
+                    .damage
+                    .iter()
+                    .chain(&payloads.damage)
+                    .any(|damage| damage.file == path(&sealed.file)) => {}
+                None => report.damage.push(damage(
+                    DamageKind::Missing,
+                    "the segment is missing and no record says that it was erased",
+                )),
+            }
+        }
+        for (file, ..) in
+            segments.iter().filter(|(file, ..)| claims.sealed.iter().all(|sealed| sealed.file != *file))
+        {
+            if payloads.damage.is_empty() {
+                report.damage.push(Damage::new(
+                    DamageKind::Unexpected,
+                    path(file),
+                    "no record vouches for this segment",
+                ));
+            }
+        }
+        let mut covered = 0;
+        let mut ranges: Vec<(u64, u64)> =
+            claims.sealed.iter().map(|sealed| (sealed.first, sealed.end)).collect();
+        ranges.sort_unstable();
+        for (first, end) in ranges {
+            if first <= covered {
+                covered = covered.max(end);
+            }
+        }
+        if covered < state.sealed && payloads.damage.is_empty() && report.damage.is_empty() {
+            let detail = "no record says where these entries were sealed";
+            let damage = Damage::new(DamageKind::Missing, layout::ledger_dir(&state.name), detail);
+            report.damage.push(damage.of(&state.name, covered, state.sealed));
+        }
+        let expected = state.sealed + self.unsealed_in_log();
+        if report.payloads_opened
+            && payloads.damage.is_empty()
+            && payloads.undecided.is_empty()
+            && report.damage.is_empty()
+            && payloads.checked < expected
+        {
+            let detail = format!("there are payloads for {} of {expected} entries", payloads.checked);
+            report.damage.push(Damage::new(DamageKind::Missing, layout::ledger_dir(&state.name), detail));
+        }
+    }
+
+    /// Entries at or above the sealed size that the write-ahead log holds.
+    fn unsealed_in_log(&self) -> u64 {
+        let groups = self.log.iter().flat_map(LogFile::groups);
+        let parts = groups.flat_map(|found| &found.group.parts).filter(|part| part.ledger == self.state.id);
+        parts.map(|part| part.end()).max().unwrap_or(0).saturating_sub(self.state.sealed)
+    }
+}
+
+impl<'a> LogFile<'a> {
+    /// The groups that count.
+    fn groups(&self) -> impl Iterator<Item = &wal::Found<'a>> {
+        self.scan.groups.iter().filter(|found| found.offset < self.kept)
+    }
+}

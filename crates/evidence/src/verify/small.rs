@@ -1,0 +1,230 @@
+//! The small files: settings, tokens, reserve, signing keys, set-aside tails, and files that should not be there.
+
+use std::collections::BTreeSet;
+
+use record::control::Cut;
+use sha2::{Digest, Sha256};
+use tlog::tile::{TILE_WIDTH, Tile, bundle_path, parse_bundle_path};
+
+use super::medium::Medium;
+use super::report::{Damage, DamageKind, Report};
+use super::snapshot::{Snapshot, partial_paths};
+use super::tree::missing;
+use crate::layout;
+use crate::register::{LedgerState, Registered};
+
+/// Checks the files in the top directory.
+pub(crate) fn check_small_files(data: &dyn Medium, snapshot: &Snapshot, report: &mut Report) {
+    let names = match data.list("") {
+        Ok(names) => names,
+        Err(error) => return report.undecided.push(format!("the data directory cannot be listed: {error}")),
+    };
+    let pinned = snapshot.registered.settings;
+    if pinned.is_some() && names.iter().all(|(name, ..)| name != layout::SETTINGS) {
+        report.damage.push(Damage::new(
+            DamageKind::Settings,
+            layout::SETTINGS,
+            "the settings file is missing",
+        ));
+    }
+    for (name, _, dir) in names {
+        let read = || data.read(&name);
+        let damage = match (name.as_str(), dir) {
+            (layout::REGISTER | layout::ADMIN_TOKEN, false) => None,
+            (layout::WAL | layout::SET_ASIDE | layout::LEDGERS, true) => None,
+            (layout::SETTINGS, false) => match read() {
+                Ok(bytes) if Some(<[u8; 32]>::from(Sha256::digest(&bytes))) == pinned => None,
+                Ok(_) => Some(Damage::new(
+                    DamageKind::Settings,
+                    &name,
+                    "the settings are not those the server last started with",
+                )),
+                Err(error) => Some(missing(&name, &error)),
+            },
+            (layout::TOKENS, false) => match read() {
+                Ok(bytes) => crate::statefile::parse("ledgerstone/tokens/v1", &bytes)
+                    .err()
+                    .map(|error| Damage::new(DamageKind::Format, &name, error.reason).at(error.offset)),
+                Err(error) => Some(missing(&name, &error)),
+            },
+            (layout::RESERVE, false) => match read() {
+                Ok(bytes) => bytes.iter().position(|byte| *byte != 0).map(|at| {
+                    Damage::new(DamageKind::Format, &name, "the reserve holds something else than zeros")
+                        .at(at as u64)
+                }),
+                Err(error) => Some(missing(&name, &error)),
+            },
+            (layout::LOCK, false) => match read() {
+                Ok(bytes) if bytes.is_empty() => None,
+                Ok(_) => Some(Damage::new(DamageKind::Format, &name, "the lock file is not empty")),
+                Err(error) => Some(missing(&name, &error)),
+            },
+            (name, false) if name.ends_with(".tmp") && !snapshot.registered.stopped => {
+                report.notes.push(format!("{name}: was being written; the next start removes it"));
+                None
+            }
+            _ => Some(Damage::new(DamageKind::Unexpected, &name, "nothing of a store has this name")),
+        };
+        report.damage.extend(damage);
+    }
+    for (name, ..) in data.list(layout::WAL).unwrap_or_default() {
+        let path = format!("{}/{name}", layout::WAL);
+        if layout::parse_wal_name(&name).is_none() && !leftover(&name, &path, snapshot, report) {
+            report.damage.push(Damage::new(
+                DamageKind::Unexpected,
+                path,
+                "not the name of a write-ahead file",
+            ));
+        }
+    }
+    let known: BTreeSet<&str> =
+        snapshot.registered.ledgers.iter().map(|ledger| ledger.name.as_str()).collect();
+    for (name, ..) in data.list(layout::LEDGERS).unwrap_or_default() {
+        if !known.contains(name.as_str()) {
+            let path = layout::ledger_dir(&name);
+            report.damage.push(Damage::new(
+                DamageKind::Unexpected,
+                path,
+                "the register knows no ledger of this name",
+            ));
+        }
+    }
+}
+
+/// Whether a file was being written when the server was cut off, or is right now.
+fn leftover(name: &str, path: &str, snapshot: &Snapshot, report: &mut Report) -> bool {
+    let leftover = name.ends_with(".tmp") && !snapshot.registered.stopped;
+    if leftover {
+        report.notes.push(format!("{path}: was being written; the next start removes it"));
+    }
+    leftover
+}
+
+/// Checks that the signing keys are whole and the ones that the register names, and that nothing else lies there.
+pub(crate) fn check_signing_keys(keys: &dyn Medium, registered: &Registered, report: &mut Report) {
+    let file = |path: &str| format!("keys:{path}");
+    for (name, _, dir) in keys.list("").unwrap_or_default() {
+        if (dir && name == layout::keys::DATA) || name == layout::keys::WRAPPING {
+            continue;
+        }
+        let ledger = registered.ledgers.iter().find_map(|ledger| {
+            let signing = layout::keys::signing(&ledger.name) == name;
+            (signing || layout::keys::authority(&ledger.name) == name).then_some((ledger, signing))
+        });
+        let Some((ledger, signing)) = ledger else {
+            if !name.ends_with(".tmp") {
+                report.damage.push(Damage::new(
+                    DamageKind::Unexpected,
+                    file(&name),
+                    "nothing of a key directory has this name",
+                ));
+            }
+            continue;
+        };
+        let parsed = keys.read(&name).map_err(|error| error.to_string());
+        let parsed =
+            parsed.and_then(|bytes| crate::keys::parse_signing(&bytes).map_err(|error| error.to_string()));
+        let checked = parsed.and_then(|(origin, seed, vkey)| {
+            let key = tlog::note::SigningKey::from_seed(&origin, *seed).map_err(|error| error.to_string())?;
+            match key.verifying_key().to_string() == vkey && (!signing || vkey == ledger.vkey) {
+                true => Ok(()),
+                false => Err("the signing key is not the one that the register names".to_owned()),
+            }
+        });
+        if let Err(detail) = checked {
+            report.damage.push(Damage::new(DamageKind::Settings, file(&name), detail));
+        }
+    }
+    for ledger in &registered.ledgers {
+        let path = layout::keys::signing(&ledger.name);
+        if keys.read(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            report.undecided.push(format!("the signing key is missing: {path}"));
+        }
+    }
+}
+
+/// Checks the torn tails that were set aside against the records that say so.
+pub(crate) fn check_set_aside(data: &dyn Medium, cuts: &[Cut], all_read: bool, report: &mut Report) {
+    let mut found = BTreeSet::new();
+    for (name, ..) in data.list(layout::SET_ASIDE).unwrap_or_default() {
+        let path = format!("{}/{name}", layout::SET_ASIDE);
+        let damage = match (data.read(&path), cuts.iter().find(|cut| cut.file == path)) {
+            (Err(error), _) => Some(missing(&path, &error)),
+            (Ok(_), None) if name.ends_with(".tmp") => None,
+            (Ok(_), None) => all_read.then(|| {
+                Damage::new(DamageKind::Unexpected, &path, "no record says that this was set aside")
+            }),
+            (Ok(bytes), Some(cut)) => {
+                let same = (bytes.len() as u64, <[u8; 32]>::from(Sha256::digest(&bytes)))
+                    == (cut.length, cut.sha256);
+                (!same).then(|| Damage::new(DamageKind::Hash, &path, "not the bytes that were set aside"))
+            }
+        };
+        report.damage.extend(damage);
+        found.insert(path);
+    }
+    for cut in cuts.iter().filter(|cut| !found.contains(&cut.file)) {
+        report.damage.push(Damage::new(
+            DamageKind::Missing,
+            &cut.file,
+            "the bytes that were set aside are missing",
+        ));
+    }
+}
+
+/// Looks for files in a ledger's directory that a checkpoint of this size does not imply. Above it they may be the
+/// work of a running server, or of one that was cut off.
+pub(crate) fn check_tree_files(
+    data: &dyn Medium,
+    state: &LedgerState,
+    size: u64,
+    stopped: bool,
+    report: &mut Report,
+) {
+    let root = layout::ledger_dir(&state.name);
+    let expected: BTreeSet<String> = partial_paths(&state.name, size).into_iter().collect();
+    let mut dirs = vec![root.clone()];
+    while let Some(dir) = dirs.pop() {
+        for (name, _, is_dir) in data.list(&dir).unwrap_or_default() {
+            let path = format!("{dir}/{name}");
+            let inside = path.strip_prefix(&root).and_then(|path| path.strip_prefix('/')).unwrap_or_default();
+            if is_dir {
+                // Segments are looked at where they are checked.
+                if inside != "segment" {
+                    dirs.push(path);
+                }
+                continue;
+            }
+            let known = inside == "checkpoint"
+                || expected.contains(&path)
+                || full_end(inside).is_some_and(|end| {
+                    end.is_some_and(|end| end <= size) || (!stopped && full_end(inside).is_some())
+                })
+                || (!stopped && (name.ends_with(".tmp") || partial(inside)));
+            if !known {
+                report.damage.push(Damage::new(
+                    DamageKind::Unexpected,
+                    path,
+                    "the checkpoint implies no such file",
+                ));
+            }
+        }
+    }
+}
+
+/// For a full tile or bundle: the tree size from which it is full, if that is a size.
+fn full_end(path: &str) -> Option<Option<u64>> {
+    let width = u64::from(TILE_WIDTH);
+    if let Ok((index, TILE_WIDTH)) = parse_bundle_path(path) {
+        debug_assert_eq!(bundle_path(index, TILE_WIDTH), path, "one spelling");
+        return Some((index + 1).checked_mul(width));
+    }
+    let tile = Tile::parse(path).ok().filter(Tile::is_full)?;
+    let span = width.checked_pow(u32::from(tile.level) + 1);
+    Some(span.and_then(|span| (tile.index + 1).checked_mul(span)))
+}
+
+fn partial(path: &str) -> bool {
+    Tile::parse(path).is_ok_and(|tile| !tile.is_full())
+        || parse_bundle_path(path).is_ok_and(|(_, width)| width < TILE_WIDTH)
+}

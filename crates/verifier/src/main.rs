@@ -1,0 +1,132 @@
+//! `ledgerstone-verify`: checks a store or a receipt without any network code.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tlog::note::VerifierKey;
+use verifier::{Verdict, default_keys, json, text, verify_dir, verify_receipt};
+
+const HELP: &str = "\
+Verify a Ledgerstone store or receipt, offline.
+
+Usage: ledgerstone-verify [OPTIONS] PATH
+
+  PATH          data directory of a store, or a receipt (JSON)
+  --key VKEY    verification key you got elsewhere, such as from the first start's output
+  --keys DIR    key directory, to open payloads (default: PATH-keys, if it exists)
+  --no-keys     do not open payloads
+  --raw FILE    the bytes that were sent, to recompute a receipt's entry
+  --require-anchor  undecidable unless --key is given and signs the store
+  --json        one JSON object instead of text
+
+Exit code: 0 proven, 1 disproven, 2 undecidable.
+
+Examples:
+  ledgerstone-verify ./ledgerstone-data
+  ledgerstone-verify ./ledgerstone-data --key ledgerstone.local/0123456789abcdef+1a2b3c4d+AQ...
+  ledgerstone-verify receipt.json --raw event.json
+";
+
+#[derive(Default)]
+struct Args {
+    path: Option<PathBuf>,
+    key: Option<VerifierKey>,
+    keys: Option<PathBuf>,
+    no_keys: bool,
+    raw: Option<PathBuf>,
+    require_anchor: bool,
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    match parse(std::env::args().skip(1)).and_then(|args| args.map_or(Ok(Verdict::Proven), run)) {
+        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}\nsee ledgerstone-verify --help");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String> {
+    let mut parsed = Args::default();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+        match arg.as_str() {
+            "-h" | "--help" => {
+                print(HELP);
+                return Ok(None);
+            }
+            "--key" => {
+                parsed.key = Some(VerifierKey::parse(&value()?).map_err(|error| format!("--key: {error}"))?)
+            }
+            "--keys" => parsed.keys = Some(value()?.into()),
+            "--no-keys" => parsed.no_keys = true,
+            "--raw" => parsed.raw = Some(value()?.into()),
+            "--require-anchor" => parsed.require_anchor = true,
+            "--json" => parsed.json = true,
+            _ if arg.starts_with('-') => return Err(format!("unknown option: {arg}")),
+            _ if parsed.path.is_some() => return Err(format!("one path is enough: {arg}")),
+            _ => parsed.path = Some(arg.into()),
+        }
+    }
+    match parsed.path {
+        None => Err("give the path of a store or a receipt".to_owned()),
+        Some(_) => Ok(Some(parsed)),
+    }
+}
+
+fn run(args: Args) -> Result<Verdict, String> {
+    let path = args.path.clone().unwrap_or_default();
+    if path.is_dir() { run_store(&path, &args) } else { run_receipt(&path, &args) }
+}
+
+fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {
+    let keys = args.keys.clone().unwrap_or_else(|| default_keys(path));
+    let keys = (!args.no_keys).then_some(keys.as_path());
+    let bar = Bar::default();
+    let report = verify_dir(path, keys, args.key.as_ref(), &|done, total| bar.show(done, total));
+    bar.clear();
+    print(&if args.json { json(&report) + "\n" } else { text(&report) });
+    let anchored = report.ledgers.iter().any(|ledger| ledger.anchor == verifier::Anchor::Key);
+    Ok(match report.verdict() {
+        Verdict::Proven if args.require_anchor && !anchored => Verdict::Undecidable,
+        verdict => verdict,
+    })
+}
+
+fn run_receipt(path: &Path, args: &Args) -> Result<Verdict, String> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+    let receipt = read(path)?;
+    let raw = args.raw.as_deref().map(read).transpose()?;
+    let report = verify_receipt(&receipt, raw.as_deref(), args.key.as_ref());
+    print(&if args.json { verifier::receipt_json(&report) + "\n" } else { verifier::receipt_text(&report) });
+    Ok(report.verdict())
+}
+
+fn print(text: &str) {
+    // A closed pipe is the reader's choice; the exit code still tells.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// One line on a terminal that tells how far it is.
+#[derive(Default)]
+struct Bar(AtomicU64);
+
+impl Bar {
+    fn show(&self, done: u64, total: u64) {
+        let percent = done * 100 / total.max(1);
+        if self.0.swap(percent, Ordering::Relaxed) != percent && std::io::stderr().is_terminal() {
+            let filled = "#".repeat((percent / 4) as usize);
+            let _ = write!(std::io::stderr(), "\r[{filled:<25}] {percent:>3} % of {total} entries");
+        }
+    }
+
+    fn clear(&self) {
+        if std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+use evidence::verify::{Anchor, Damage, LedgerReport, Report};
+use record::canonical;
+use record::json::{Object, Value};
+
+use crate::receipt::ReceiptReport;
+
+/// Most places told in the text for people; the JSON has all.
+const SHOWN: usize = 20;
+
+/// The report for people.
+pub fn text(report: &Report) -> String {
+    let mut out = format!("{}\n", report.verdict().word());
+    for ledger in &report.ledgers {
+        out += &format!("\n{} ({})\n", ledger.name, ledger.origin);
+        out += &format!(
+            "  entries    {} in the newest checkpoint, {} of them events",
+            ledger.size, ledger.events
+        );
+        out += &match ledger.uncommitted {
+            0 => "\n".to_owned(),
+            more => format!("; {more} more are durable and not yet in a checkpoint\n"),
+        };
+        out += &format!("  root       {}\n", ledger.root);
+        out += &match report.payloads_opened {
+            true => format!("  payloads   {} opened and hashed again\n", ledger.payloads),
+            false => "  payloads   not opened: no keys\n".to_owned(),
+        };
+        out += match ledger.anchor {
+            Anchor::Key => "  anchor     signed by the key you gave\n",
+            Anchor::None => {
+                "  anchor     none: self-consistent, key not pinned; give --key with a key you got elsewhere\n"
+            }
+        };
+        if ledger.good_below < ledger.size {
+            out += &format!("  good       entries below {} are as they were signed\n", ledger.good_below);
+        }
+    }
+    if !report.damage.is_empty() {
+        out += &format!("\ndamage ({})\n", report.damage.len());
+        for damage in report.damage.iter().take(SHOWN) {
+            out += &format!("  {damage}\n");
+        }
+        if report.damage.len() > SHOWN {
+            out += &format!("  and {} more; --json tells all\n", report.damage.len() - SHOWN);
+        }
+    }
+    for undecided in &report.undecided {
+        out += &format!("\nundecided: {undecided}\n");
+    }
+    for note in &report.notes {
+        out += &format!("\nnote: {note}\n");
+    }
+    out
+}
+
+/// The report for programs, one JSON object.
+pub fn json(report: &Report) -> String {
+    let mut object = Object::new();
+    object.insert("verdict", report.verdict().word().to_owned());
+    // The first ledger's figures stand at the top too: most stores have one.
+    let first = report.ledgers.first();
+    object.insert("tree_size", first.map_or(0, |ledger| ledger.size));
+    object.insert("events", first.map_or(0, |ledger| ledger.events));
+    object.insert("anchor", anchor(first.map_or(Anchor::None, |ledger| ledger.anchor)));
+    object.insert("payloads_opened", Value::Bool(report.payloads_opened));
+    object.insert("ledgers", Value::Array(report.ledgers.iter().map(ledger).collect()));
+    object.insert("damage", Value::Array(report.damage.iter().map(damage).collect()));
+    object.insert("undecided", strings(&report.undecided));
+    object.insert("notes", strings(&report.notes));
+    object.insert("bytes_read", report.bytes);
+    let mut out = Vec::new();
+    canonical::write(&Value::Object(object), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A receipt's report for people.
+pub fn receipt_text(report: &ReceiptReport) -> String {
+    let mut out =
+        format!("{}\n\nreceipt for entry {} of {}\n", report.verdict().word(), report.index, report.origin);
+    if report.raw_checked {
+        out += "  the raw bytes lead to the commitment and the entry in the receipt\n";
+    }
+    if let Some(size) = report.proven_in {
+        out += &format!("  the entry is in the signed tree of {size} entries\n");
+    }
+    for damage in &report.damage {
+        out += &format!("  damage: {damage}\n");
+    }
+    for undecided in &report.undecided {
+        out += &format!("  undecided: {undecided}\n");
+    }
+    out
+}
+
+/// A receipt's report for programs, one JSON object.
+pub fn receipt_json(report: &ReceiptReport) -> String {
+    let mut object = Object::new();
+    object.insert("verdict", report.verdict().word().to_owned());
+    object.insert("index", report.index);
+    object.insert("origin", report.origin.clone());
+    object.insert("raw_checked", Value::Bool(report.raw_checked));
+    object.insert("proven_in", report.proven_in.map_or(Value::Null, Value::from));
+    object.insert("damage", strings(&report.damage));
+    object.insert("undecided", strings(&report.undecided));
+    let mut out = Vec::new();
+    canonical::write(&Value::Object(object), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn anchor(anchor: Anchor) -> String {
+    match anchor {
+        Anchor::None => "none",
+        Anchor::Key => "key",
+    }
+    .to_owned()
+}
+
+fn ledger(ledger: &LedgerReport) -> Value<'static> {
+    let mut object = Object::new();
+    object.insert("name", ledger.name.clone());
+    object.insert("origin", ledger.origin.clone());
+    object.insert("vkey", ledger.vkey.clone());
+    object.insert("tree_size", ledger.size);
+    object.insert("root", ledger.root.clone());
+    object.insert("events", ledger.events);
+    object.insert("payloads", ledger.payloads);
+    object.insert("uncommitted", ledger.uncommitted);
+    object.insert("anchor", anchor(ledger.anchor));
+    object.insert("good_below", ledger.good_below);
+    Value::Object(object)
+}
+
+fn damage(damage: &Damage) -> Value<'static> {
+    let mut object = Object::new();
+    object.insert("kind", damage.kind.name().to_owned());
+    object.insert("file", damage.file.clone());
+    object.insert("detail", damage.detail.clone());
+    if let Some(offset) = damage.offset {
+        object.insert("offset", offset);
+    }
+    if let Some((ledger, first, end)) = &damage.entries {
+        object.insert("ledger", ledger.clone());
+        object.insert("first_index", *first);
+        object.insert("last_index", end.saturating_sub(1));
+    }
+    if let Some(time) = damage.first_bad_ms {
+        object.insert("first_bad_ms", time);
+    }
+    Value::Object(object)
+}
+
+fn strings(list: &[String]) -> Value<'static> {
+    Value::Array(list.iter().map(|text| Value::from(text.clone())).collect())
+}

@@ -7,6 +7,8 @@
 mod format;
 mod map;
 mod split;
+#[cfg(test)]
+mod testing;
 mod time;
 
 pub use format::{Format, UnknownFormat};

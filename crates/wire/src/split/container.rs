@@ -3,8 +3,9 @@
 
 use super::scan::Stop;
 use super::{Framing, Piece, Scanner, Splitter, State};
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 use record::json::{self, Value};
+use std::sync::LazyLock;
 
 /// What has been read of a container.
 #[derive(Default)]
@@ -29,6 +30,9 @@ enum Part {
     Bare,
 }
 
+/// What a list of `Records` is called in its container.
+static RECORDS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"Records\""));
+
 /// Whether the value that begins with `head` holds a list that begins there.
 ///
 /// An array does if it begins with an object or is empty: a log line may begin with `[` as well. An object does if it
@@ -37,19 +41,53 @@ fn begins_list(head: &[u8]) -> bool {
     if let Some(rest) = head.strip_prefix(b"[") {
         return matches!(rest.trim_ascii_start().first(), Some(b'{' | b']'));
     }
-    // Nearly all records end here.
-    if memmem::find(head, b"\"Records\"").is_none() && memmem::find(head, b"\"items\"").is_none() {
-        return false;
-    }
-    let mut container = Container::default();
-    for &byte in head {
-        match container.envelope_byte(byte) {
-            Step::Next => {}
-            Step::List => return true,
-            Step::End | Step::Damage => return false,
+    let first_key = head.get(1..).unwrap_or_default().trim_ascii_start();
+    let may_have_items = ENVELOPE_KEYS.iter().any(|key| first_key.starts_with(key.as_bytes()));
+    list_opens_at(head, RECORDS.find_iter(head))
+        || may_have_items && list_opens_at(head, memmem::find_iter(head, b"\"items\""))
+}
+
+/// Keys that may stand ahead of `items`, and that itself.
+const ENVELOPE_KEYS: [&str; 4] = ["\"kind\"", "\"apiVersion\"", "\"metadata\"", "\"items\""];
+
+/// Whether one of the places where a name was found is a member of the outermost object, with an array for its value.
+fn list_opens_at(head: &[u8], places: impl Iterator<Item = usize>) -> bool {
+    let mut scanner = Scanner::default();
+    let mut scanned = 0;
+    for place in places {
+        let Some(colon) = memchr::memchr(b':', &head[place..]) else { return false };
+        let after = &head[place + colon + 1..];
+        let space = after.len() - after.trim_ascii_start().len();
+        let opening = place + colon + 1 + space;
+        if head.get(opening) != Some(&b'[') || opening < scanned || !names_list(&head[..opening]) {
+            continue;
         }
+        if scanner.scan(&head[..opening], scanned, false) != Stop::More {
+            return false;
+        }
+        if scanner.is_in_outer() {
+            return true;
+        }
+        scanned = opening;
     }
     false
+}
+
+/// Whether `ahead`, all of an object ahead of an array in it, ends with the name of a list and a colon.
+fn names_list(ahead: &[u8]) -> bool {
+    let Some(name) = ahead.trim_ascii_end().strip_suffix(b":") else { return false };
+    let name = name.trim_ascii_end();
+    if let Some(ahead) = name.strip_suffix(b"\"Records\"") {
+        return is_member_start(ahead);
+    }
+    let Some(ahead) = name.strip_suffix(b"\"items\"").filter(|ahead| is_member_start(ahead)) else {
+        return false;
+    };
+    let ahead = ahead.trim_ascii_end();
+    let mut ahead = ahead.strip_suffix(b",").unwrap_or(ahead).to_vec();
+    ahead.push(b'}');
+    let known = |key: &str| matches!(key, "kind" | "apiVersion" | "metadata");
+    matches!(json::parse(&ahead), Ok(Value::Object(members)) if members.iter().all(|(key, _)| known(key)))
 }
 
 /// What one byte of the envelope did.
@@ -62,7 +100,9 @@ enum Step {
 
 impl Container {
     fn envelope_byte(&mut self, byte: u8) -> Step {
-        if byte == b'[' && (self.envelope.is_empty() || self.scanner.is_in_outer() && self.is_list_next()) {
+        if byte == b'['
+            && (self.envelope.is_empty() || self.scanner.is_in_outer() && names_list(&self.envelope))
+        {
             self.envelope.push(byte);
             return Step::List;
         }
@@ -75,22 +115,6 @@ impl Container {
             Stop::More | Stop::Line(_) => self.envelope.push(byte),
         }
         Step::Next
-    }
-
-    /// Whether the envelope ends with the name of a list and a colon.
-    fn is_list_next(&self) -> bool {
-        let Some(name) = self.envelope.trim_ascii_end().strip_suffix(b":") else { return false };
-        let name = name.trim_ascii_end();
-        if let Some(ahead) = name.strip_suffix(b"\"Records\"") {
-            return is_member_start(ahead);
-        }
-        let Some(ahead) = name.strip_suffix(b"\"items\"").filter(|ahead| is_member_start(ahead)) else {
-            return false;
-        };
-        let mut ahead = ahead.trim_ascii_end().strip_suffix(b",").unwrap_or(ahead).to_vec();
-        ahead.push(b'}');
-        let known = |key: &str| matches!(key, "kind" | "apiVersion" | "metadata");
-        matches!(json::parse(&ahead), Ok(Value::Object(members)) if members.iter().all(|(key, _)| known(key)))
     }
 
     /// Whether the envelope, read whole, says nothing that its elements do not: kind, apiVersion, and metadata without

@@ -23,6 +23,8 @@ mod lines;
 mod scan;
 mod values;
 
+#[cfg(test)]
+mod tests;
 
 use container::Container;
 use hold::Hold;

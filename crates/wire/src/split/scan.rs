@@ -33,12 +33,14 @@ impl Scanner {
         let mut at = from;
         while let Some(&byte) = input.get(at) {
             if self.quoted {
-                if !std::mem::take(&mut self.escaped) {
+                let escaped = std::mem::take(&mut self.escaped);
+                if !escaped {
                     at = find_special(input, at);
                 }
                 match input.get(at) {
                     None => return Stop::More,
                     Some(b'\n') => return Stop::Damage(at),
+                    Some(_) if escaped => {}
                     Some(b'\\') => self.escaped = true,
                     Some(b'"') => {
                         self.quoted = false;

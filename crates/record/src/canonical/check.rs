@@ -57,7 +57,7 @@ impl<'a> Scanner<'a> {
     /// Steps over the value that starts here, inside `depth` containers.
     pub(crate) fn skip_value(&mut self, depth: usize) -> Result<(), CanonicalError> {
         match self.peek() {
-            Some(b'"') => self.string().map(drop),
+            Some(b'"') => self.spelt().map(|_| ()),
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
             Some(b't') => self.expect(b"true"),
@@ -71,11 +71,12 @@ impl<'a> Scanner<'a> {
         if self.open(depth, b'}')? {
             return Ok(());
         }
-        let mut previous: Option<&'a str> = None;
+        let mut previous: Option<Spelt<'a>> = None;
         loop {
             let start = self.at;
-            let key = self.key()?;
-            if previous.is_some_and(|previous| compare_escaped(previous, key) != Ordering::Less) {
+            let key = self.spelt()?;
+            self.expect(b":")?;
+            if previous.is_some_and(|previous| previous.compare(key) != Ordering::Less) {
                 return Err(CanonicalError::new("key repeated or out of order", start));
             }
             previous = Some(key);
@@ -123,28 +124,31 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over a key and its colon and returns the key as it is spelt, escapes and all.
-    #[inline]
     pub(crate) fn key(&mut self) -> Result<&'a str, CanonicalError> {
-        let key = self.string()?;
+        let key = self.spelt()?;
         self.expect(b":")?;
-        Ok(key)
+        Ok(key.text)
     }
 
-    /// Steps over a string and returns what stands between its quotes.
+    /// Steps over a string.
     #[inline]
-    pub(crate) fn string(&mut self) -> Result<&'a str, CanonicalError> {
+    fn spelt(&mut self) -> Result<Spelt<'a>, CanonicalError> {
         self.expect(b"\"")?;
         let bytes = self.text.as_bytes();
         let start = self.at;
         let mut at = start;
+        let mut has_escapes = false;
         loop {
             at = find_special(bytes, at);
             match bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
-                    return Ok(&self.text[start..at]);
+                    return Ok(Spelt { text: &self.text[start..at], has_escapes });
                 }
-                Some(b'\\') => at = self.skip_escape(at)?,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    at = self.skip_escape(at)?;
+                }
                 Some(_) => return Err(CanonicalError::new("control character", at)),
                 None => return Err(CanonicalError::new("unexpected end", at)),
             }
@@ -228,13 +232,21 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Compares two keys that may hold escapes.
-#[inline]
-fn compare_escaped(a: &str, b: &str) -> Ordering {
-    if a.contains('\\') || b.contains('\\') {
-        return compare_keys(&unescape(a), &unescape(b));
+/// What stands between the quotes of a string.
+#[derive(Clone, Copy)]
+struct Spelt<'a> {
+    text: &'a str,
+    has_escapes: bool,
+}
+
+impl Spelt<'_> {
+    #[inline]
+    fn compare(self, other: Spelt<'_>) -> Ordering {
+        if self.has_escapes || other.has_escapes {
+            return compare_keys(&unescape(self.text), &unescape(other.text));
+        }
+        compare_keys(self.text, other.text)
     }
-    compare_keys(a, b)
 }
 
 /// Decodes a string whose escapes were checked.

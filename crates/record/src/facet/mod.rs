@@ -1,7 +1,8 @@
 //! The six parts of an event that are committed one by one, and the table that says what belongs where.
 //!
 //! [`split`] takes an OCSF event apart into canonical facets, [`merge`] puts what is left of them together again for
-//! showing. Three addresses are kept apart in `where`, since auditors confuse them at their cost:
+//! showing. A few attributes are ours, where OCSF has none: `metadata.mapping` (name and version of the mapping) and
+//! `metadata.clock` (state of the source's clock) go to `when`, `actor.on_behalf_of` to `who`. Three addresses are kept apart in `where`, since auditors confuse them at their cost:
 //!
 //! | attribute | meaning |
 //! |---|---|

@@ -18,8 +18,7 @@ use std::borrow::Cow;
 
 pub use error::{JsonError, JsonErrorKind};
 pub use parser::parse;
-pub(crate) use parser::{read_escape, scan_number};
-pub(crate) use scan::find_special;
+pub(crate) use scan::{find_special, read_escape, scan_number};
 pub use spans::{Elements, elements, member};
 
 /// How deep arrays and objects may be nested: `[` 64 times is accepted, 65 times is not.

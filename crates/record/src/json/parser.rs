@@ -1,6 +1,6 @@
 //! The reader: recursive descent, at most [`MAX_DEPTH`] deep, over input that was checked as UTF-8 once.
 
-use super::scan::find_special;
+use super::scan::{find_special, read_escape, scan_number};
 use super::{JsonError, JsonErrorKind as Kind, MAX_DEPTH, MAX_VALUES, Number, Object, Value};
 use std::borrow::Cow;
 
@@ -265,93 +265,4 @@ fn key_bit(key: &str) -> u64 {
     let last = bytes.last().copied().unwrap_or(0) as u32;
     let mix = (bytes.len() as u32).wrapping_mul(7) ^ first.wrapping_mul(3) ^ last.wrapping_mul(5);
     1 << (mix % 64)
-}
-
-/// Returns the end of the number that starts at `start`: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`.
-#[inline]
-pub(crate) fn scan_number(bytes: &[u8], start: usize) -> Result<usize, JsonError> {
-    let mut at = start;
-    if bytes.get(at) == Some(&b'-') {
-        at += 1;
-    }
-    if bytes.get(at) == Some(&b'0') {
-        at += 1;
-        if bytes.get(at).is_some_and(u8::is_ascii_digit) {
-            return Err(JsonError::new(Kind::InvalidNumber, at));
-        }
-    } else {
-        at = scan_digits(bytes, at)?;
-    }
-    if bytes.get(at) == Some(&b'.') {
-        at = scan_digits(bytes, at + 1)?;
-    }
-    if let Some(b'e' | b'E') = bytes.get(at) {
-        at += 1;
-        if let Some(b'+' | b'-') = bytes.get(at) {
-            at += 1;
-        }
-        at = scan_digits(bytes, at)?;
-    }
-    Ok(at)
-}
-
-#[inline]
-fn scan_digits(bytes: &[u8], start: usize) -> Result<usize, JsonError> {
-    let mut at = start;
-    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-        at += 1;
-    }
-    if at == start {
-        let kind = if at == bytes.len() { Kind::UnexpectedEnd } else { Kind::InvalidNumber };
-        return Err(JsonError::new(kind, at));
-    }
-    Ok(at)
-}
-
-/// Decodes the escape at `at` (a backslash) and says where it ends.
-pub(crate) fn read_escape(bytes: &[u8], at: usize) -> Result<(char, usize), JsonError> {
-    let char = match bytes.get(at + 1) {
-        Some(b'"') => '"',
-        Some(b'\\') => '\\',
-        Some(b'/') => '/',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'u') => return read_unicode_escape(bytes, at),
-        Some(_) => return Err(JsonError::new(Kind::InvalidEscape, at)),
-        None => return Err(JsonError::new(Kind::UnexpectedEnd, at + 1)),
-    };
-    Ok((char, at + 2))
-}
-
-fn read_unicode_escape(bytes: &[u8], at: usize) -> Result<(char, usize), JsonError> {
-    let high = read_hex4(bytes, at)?;
-    if let Some(char) = char::from_u32(high) {
-        return Ok((char, at + 6));
-    }
-    let lone = JsonError::new(Kind::LoneSurrogate, at);
-    if high >= 0xDC00 || bytes.get(at + 6) != Some(&b'\\') || bytes.get(at + 7) != Some(&b'u') {
-        return Err(lone);
-    }
-    let low = read_hex4(bytes, at + 6)?;
-    if !(0xDC00..0xE000).contains(&low) {
-        return Err(lone);
-    }
-    let char = char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)).ok_or(lone)?;
-    Ok((char, at + 12))
-}
-
-/// The four hexadecimal digits of the `\u` escape at `at`.
-fn read_hex4(bytes: &[u8], at: usize) -> Result<u32, JsonError> {
-    let mut value = 0;
-    for index in at + 2..at + 6 {
-        let Some(&byte) = bytes.get(index) else {
-            return Err(JsonError::new(Kind::UnexpectedEnd, index));
-        };
-        let digit = (byte as char).to_digit(16).ok_or(JsonError::new(Kind::InvalidEscape, at))?;
-        value = value << 4 | digit;
-    }
-    Ok(value)
 }

@@ -1,8 +1,8 @@
 //! Cutting long lists before they are read: each element comes out with its exact bytes, which is what a
 //! collector keeps as the `raw` facet of a record that arrived inside an envelope.
 
-use super::parser::{Parser, as_text, read_escape, scan_number};
-use super::scan::find_special;
+use super::parser::{Parser, as_text};
+use super::scan::{find_special, read_escape, scan_number};
 use super::{JsonError, JsonErrorKind as Kind, Value};
 use std::ops::Range;
 

@@ -1,1 +1,73 @@
-fn main() {}
+//! Measures the ledger and prints a table: `cargo run --release -p bench -- ledger [--json] [--quick]`.
+//!
+//! Every figure comes with the machine, the durability mode (always real `fdatasync` on the disk the benchmark
+//! runs on) and the target it is held against. Load generator and engine share the machine.
+
+mod engine;
+mod events;
+mod figures;
+mod host;
+
+use std::process::ExitCode;
+
+use figures::Figures;
+
+const HELP: &str = "\
+Measure the ledger on this machine.
+
+Usage: bench ledger [--json] [--quick] [--dir DIR] [--only NAME]
+
+  --json    one line of JSON per figure: name, value, unit, target
+  --quick   seconds instead of minutes; the figures mean little
+  --dir     where to put the stores (default: target/bench, on the disk to be measured)
+  --only    run only the part of this name: engine, scale
+";
+
+/// What to run.
+pub struct Plan {
+    json: bool,
+    quick: bool,
+    dir: std::path::PathBuf,
+    only: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let mut plan = Plan { json: false, quick: false, dir: "target/bench".into(), only: None };
+    let mut args = std::env::args().skip(1);
+    let mut command = None;
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--json" => plan.json = true,
+            "--quick" => plan.quick = true,
+            "--dir" => plan.dir = args.next().unwrap_or_default().into(),
+            "--only" => plan.only = args.next(),
+            "ledger" => command = Some(arg),
+            _ => command = None,
+        }
+    }
+    if command.is_none() {
+        figures::say(HELP);
+        return ExitCode::from(2);
+    }
+    match run(&plan) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            figures::say(&format!("error: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
+    if plan.dir.exists() {
+        std::fs::remove_dir_all(&plan.dir)?;
+    }
+    std::fs::create_dir_all(&plan.dir)?;
+    let host = host::Host::measure(&plan.dir)?;
+    let mut figures = Figures::new(plan.json, &host);
+    let wanted = |name: &str| plan.only.as_deref().is_none_or(|only| only == name);
+    if wanted("engine") {
+        engine::run(plan, &mut figures)?;
+    }
+    Ok(())
+}

@@ -55,7 +55,7 @@ impl Core {
     pub fn publish(&mut self) -> Result<(), Fault> {
         self.publisher.publish(&self.inbox)?;
         self.inbox.clear();
-        Ok(())
+        self.publisher.settle()
     }
 
     /// Seals the next range that is due; with `all`, any whole bundle. Returns whether there was one.

@@ -43,7 +43,7 @@ impl Default for Options {
             ledgers: vec!["main".to_owned()],
             origin_host: "ledgerstone.local".to_owned(),
             settings: None,
-            checkpoint_interval: Duration::from_millis(200),
+            checkpoint_interval: Duration::from_millis(400),
             heartbeat: Duration::from_secs(60),
             sync_marker: Duration::from_millis(10),
             seal_entries: 1 << 17,

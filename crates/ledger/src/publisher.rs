@@ -8,7 +8,7 @@ use evidence::wal::{self, FileHeader, Group};
 use record::entry::ENTRY_LEN;
 use tlog::checkpoint::{Checkpoint, Origin, sign_checkpoint};
 use tlog::hash::{Hash, leaf_hash};
-use tlog::tile::{TILE_WIDTH, Tile, bundle_path, encode_tile};
+use tlog::tile::{TILE_WIDTH, Tile, bundle_path, encode_tile, full_tiles, partial_width};
 use tlog::tree::{Frontier, TileStack};
 
 use crate::fault::{Doing, Fault};
@@ -31,11 +31,14 @@ pub(crate) struct Publisher {
     trees: Vec<Tree>,
     /// Everything before it is in the trees.
     position: WalPosition,
+    /// Sizes whose partial tiles are on disk, one per ledger; 0 if none are.
+    settled: Vec<u64>,
 }
 
 impl Publisher {
     pub(crate) fn new(shared: Arc<Shared>, trees: Vec<Tree>, position: WalPosition) -> Self {
-        Self { shared, trees, position }
+        let settled = vec![0; trees.len()];
+        Self { shared, trees, position, settled }
     }
 
     /// Size and root of a ledger's tree.
@@ -234,8 +237,8 @@ impl Publisher {
         })
     }
 
-    /// Signs the checkpoint, writes the partial tiles it implies, publishes it durably, tells who waits, and
-    /// drops the partial tiles of the checkpoint before.
+    /// Signs the checkpoint, publishes it durably and tells who waits. Its partial tiles are in memory from then
+    /// on, which is where they are served from; [`Publisher::settle`] puts them on disk.
     fn sign_and_publish(&self, ledger: usize, checkpoint: Checkpoint) -> Result<(), Fault> {
         let (tree, identity) = (&self.trees[ledger], &self.shared.ledgers[ledger]);
         let disk = self.shared.disk.as_ref();
@@ -245,13 +248,6 @@ impl Publisher {
             edge: tree.tiles.partials().map(|(tile, hashes)| (tile, hashes.to_vec())).collect(),
             bundle: tree.bundle.clone(),
         };
-        for (tile, hashes) in &published.edge {
-            let path = layout::resource(&identity.name, &tile.path());
-            disk.write(&path, &encode_tile(hashes)).doing("writing a partial tile")?;
-        }
-        if let Some(path) = partial_bundle(&identity.name, &published) {
-            disk.write(&path, &published.bundle).doing("writing a partial bundle")?;
-        }
         let path = layout::checkpoint(&identity.name);
         let temporary = format!("{path}.tmp");
         disk.remove(&temporary).doing("publishing a checkpoint")?;
@@ -260,35 +256,56 @@ impl Publisher {
         file.sync().doing("publishing a checkpoint")?;
         disk.rename(&temporary, &path).doing("publishing a checkpoint")?;
         disk.sync_dir(&layout::ledger_dir(&identity.name)).doing("publishing a checkpoint")?;
-        let before = self.shared.view.ledger(ledger).published.clone();
-        let published = Arc::new(published);
-        self.shared.view.publish(ledger, published.clone());
-        if let Some(before) = before {
-            self.drop_partials(&identity.name, &before, &published)?;
-        }
+        self.shared.view.publish(ledger, Arc::new(published));
         Ok(())
     }
 
-    /// A partial tile is a prefix of the widest one, so narrower ones need not be kept: they are served from it.
-    fn drop_partials(&self, name: &str, before: &Published, now: &Published) -> Result<(), Fault> {
-        let kept: Vec<Tile> = now.edge.iter().map(|(tile, _)| *tile).collect();
-        for (tile, _) in before.edge.iter().filter(|(tile, _)| !kept.contains(tile)) {
-            self.shared
-                .disk
-                .remove(&layout::resource(name, &tile.path()))
-                .doing("dropping a partial tile")?;
-        }
-        match (partial_bundle(name, before), partial_bundle(name, now)) {
-            (Some(before), now) if now.as_ref() != Some(&before) => {
-                self.shared.disk.remove(&before).doing("dropping a partial bundle")
+    /// Writes the partial tiles and bundle of the newest checkpoints and drops those of older ones: a partial tile
+    /// is a prefix of the widest one. Not done for every checkpoint under load, since each would cost the
+    /// file system four new files and four removed ones; until then the write-ahead log holds the same entries.
+    pub(crate) fn settle(&mut self) -> Result<(), Fault> {
+        for (ledger, identity) in self.shared.ledgers.iter().enumerate() {
+            let Some(published) = self.shared.view.ledger(ledger).published.clone() else { continue };
+            let (disk, size) = (self.shared.disk.as_ref(), published.checkpoint.size);
+            let before = std::mem::replace(&mut self.settled[ledger], size);
+            if before == size {
+                continue;
             }
-            _ => Ok(()),
+            for (tile, hashes) in &published.edge {
+                let path = layout::resource(&identity.name, &tile.path());
+                disk.write(&path, &encode_tile(hashes)).doing("writing a partial tile")?;
+            }
+            if let Some(path) = partial_paths(&identity.name, size).find(|path| path.contains("/entries/")) {
+                disk.write(&path, &published.bundle).doing("writing a partial bundle")?;
+            }
+            drop_partials(&self.shared, ledger, before)?;
         }
+        Ok(())
     }
 }
 
-fn partial_bundle(name: &str, published: &Published) -> Option<String> {
-    let size = published.checkpoint.size;
-    let width = (size % u64::from(TILE_WIDTH)) as u16;
-    (width > 0).then(|| layout::resource(name, &bundle_path(size / u64::from(TILE_WIDTH), width)))
+/// Drops the partial tiles and bundle of a size, but for those that the newest checkpoint also has.
+pub(crate) fn drop_partials(shared: &Shared, ledger: usize, size: u64) -> Result<(), Fault> {
+    let name = &shared.ledgers[ledger].name;
+    let current =
+        shared.view.ledger(ledger).published.as_ref().map_or(0, |published| published.checkpoint.size);
+    let kept: Vec<String> = partial_paths(name, current).collect();
+    for path in partial_paths(name, size).filter(|path| !kept.contains(path)) {
+        shared.disk.remove(&path).doing("dropping a partial tile")?;
+        if let Some((dir, _)) = path.rsplit_once('/') {
+            shared.disk.remove_dir(dir).doing("dropping a partial tile")?;
+        }
+    }
+    Ok(())
+}
+
+/// Paths of the partial tiles and the partial bundle that a checkpoint of this size implies.
+fn partial_paths(name: &str, size: u64) -> impl Iterator<Item = String> {
+    (0..=Tile::MAX_LEVEL)
+        .map(move |level| Tile { level, index: full_tiles(level, size), width: partial_width(level, size) })
+        .filter(|tile| tile.width > 0)
+        .flat_map(|tile| {
+            [Some(tile.path()), (tile.level == 0).then(|| tile.bundle_path())].into_iter().flatten()
+        })
+        .map(move |path| layout::resource(name, &path))
 }

@@ -22,7 +22,7 @@ use crate::fault::{Doing, Fault};
 use crate::keystore::KeyStore;
 use crate::log::{LedgerReplay, Log};
 use crate::options::Options;
-use crate::publisher::{Publisher, Tree};
+use crate::publisher::{Publisher, Tree, drop_partials};
 use crate::request::{Pending, Request};
 use crate::sealer::Sealer;
 use crate::shared::{LedgerIdentity, RegisterCell, Shared};
@@ -82,7 +82,7 @@ pub(crate) fn open(
     core.commit(opening_records(&shared, &before, &log, now)?)?;
     core.publish()?;
     for (ledger, size) in stale {
-        drop_stale_partials(&shared, ledger, size)?;
+        drop_partials(&shared, ledger, size)?;
     }
     Ok(core)
 }
@@ -312,26 +312,4 @@ fn genesis(shared: &Shared, state: &LedgerState, now: u64) -> Result<Genesis, Fa
         predecessor: None,
         created_ms: now,
     })
-}
-
-/// Drops the partial tiles and bundle of a size from before the start: the new checkpoint has its own.
-fn drop_stale_partials(shared: &Shared, ledger: usize, size: u64) -> Result<(), Fault> {
-    let name = &shared.ledgers[ledger].name;
-    let Some(published) = shared.view.ledger(ledger).published.clone() else { return Ok(()) };
-    let current = published.checkpoint.size;
-    let kept: Vec<String> = partials(current).collect();
-    for path in partials(size).filter(|path| !kept.contains(path)) {
-        shared.disk.remove(&layout::resource(name, &path)).doing("dropping a partial tile")?;
-    }
-    Ok(())
-}
-
-/// Paths of the partial tiles and the partial bundle that a checkpoint of this size implies.
-fn partials(size: u64) -> impl Iterator<Item = String> {
-    (0..=Tile::MAX_LEVEL)
-        .map(move |level| Tile { level, index: full_tiles(level, size), width: partial_width(level, size) })
-        .filter(|tile| tile.width > 0)
-        .flat_map(|tile| {
-            [Some(tile.path()), (tile.level == 0).then(|| tile.bundle_path())].into_iter().flatten()
-        })
 }

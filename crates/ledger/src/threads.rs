@@ -18,6 +18,9 @@ use crate::sealer::Sealer;
 use crate::shared::Shared;
 use crate::writer::{Writer, WrittenGroup};
 
+/// Under load, partial tiles are written this often.
+const SETTLE: Duration = Duration::from_secs(5);
+
 /// Runs the parts of `core` until the engine is stopped (then they are put together again) or one of them fails.
 pub(crate) fn run(core: Core, intake: &Intake, stopping: &AtomicBool) -> Result<Core, Fault> {
     let Core { shared, writer, publisher, sealer, inbox } = core;
@@ -96,13 +99,21 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Publishes what is durable, at most once in the checkpoint interval.
+    /// Publishes what is durable, at most once in the checkpoint interval. Partial tiles go to disk when it gets
+    /// quiet, and under load every few seconds.
     fn publish(&self, publisher: &mut Publisher) -> Result<(), Fault> {
-        while let Some(groups) = self.backlog.take() {
+        let interval = self.shared.options.checkpoint_interval;
+        let mut settled = self.shared.env.monotonic();
+        while let Some(groups) = self.backlog.take(interval) {
             publisher.publish(&groups)?;
-            self.backlog.rest(self.shared.options.checkpoint_interval);
+            let now = self.shared.env.monotonic();
+            if groups.is_empty() || now.saturating_sub(settled) >= SETTLE {
+                publisher.settle()?;
+                settled = now;
+            }
+            self.backlog.rest(interval);
         }
-        Ok(())
+        publisher.settle()
     }
 
     /// Seals what is due.
@@ -144,12 +155,14 @@ struct BacklogState {
     groups: Vec<WrittenGroup>,
     entries: usize,
     closed: bool,
+    /// Whether [`Backlog::take`] has told of the present silence.
+    told_quiet: bool,
 }
 
 impl Backlog {
     fn new(groups: Vec<WrittenGroup>) -> Self {
         Self {
-            state: Mutex::new(BacklogState { groups, entries: 0, closed: false }),
+            state: Mutex::new(BacklogState { groups, ..BacklogState::default() }),
             changed: Condvar::new(),
         }
     }
@@ -165,16 +178,28 @@ impl Backlog {
         self.changed.notify_all();
     }
 
-    /// Takes all groups, waiting for the first; `None` once closed and empty.
-    fn take(&self) -> Option<Vec<WrittenGroup>> {
+    /// Takes all groups, waiting for the first; after `quiet` without one, none, once. `None` once closed and empty.
+    fn take(&self, quiet: Duration) -> Option<Vec<WrittenGroup>> {
         let mut state = self.lock();
         while state.groups.is_empty() {
             if state.closed {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let told = state.told_quiet;
+            state = match told {
+                true => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                false => {
+                    let (mut state, wait) =
+                        self.changed.wait_timeout(state, quiet).unwrap_or_else(PoisonError::into_inner);
+                    if wait.timed_out() && state.groups.is_empty() && !state.closed {
+                        state.told_quiet = true;
+                        return Some(Vec::new());
+                    }
+                    state
+                }
+            };
         }
-        state.entries = 0;
+        (state.entries, state.told_quiet) = (0, false);
         self.changed.notify_all();
         Some(std::mem::take(&mut state.groups))
     }

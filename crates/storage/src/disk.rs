@@ -36,6 +36,8 @@ pub trait Disk: Send + Sync {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file; one that is not there is no error.
     fn remove(&self, path: &str) -> io::Result<()>;
+    /// Removes a directory if it is there and empty.
+    fn remove_dir(&self, dir: &str) -> io::Result<()>;
     /// Creates a directory and its parents and makes their names durable.
     fn create_dir(&self, dir: &str) -> io::Result<()>;
     /// Makes the names in a directory durable.

@@ -136,6 +136,14 @@ impl Disk for LocalDisk {
         }
     }
 
+    fn remove_dir(&self, dir: &str) -> io::Result<()> {
+        use io::ErrorKind::{DirectoryNotEmpty, NotFound};
+        match std::fs::remove_dir(self.path(dir)) {
+            Err(error) if matches!(error.kind(), NotFound | DirectoryNotEmpty) => Ok(()),
+            other => other,
+        }
+    }
+
     fn create_dir(&self, dir: &str) -> io::Result<()> {
         let mut at = self.root.clone();
         for part in dir.split('/').filter(|part| !part.is_empty()) {

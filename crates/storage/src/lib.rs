@@ -5,11 +5,13 @@
 //! two contracts of DESIGN section 4: immutable objects ([`Objects`]) and one compare-and-swap [`Register`].
 
 mod disk;
+mod kill_at;
 mod local;
 mod objects;
 mod register;
 
 pub use disk::{Disk, DiskEntry, DiskFile};
+pub use kill_at::{KillAt, KillPoint, NoKillPoint, When};
 pub use local::LocalDisk;
 pub use objects::{DiskObjects, Objects, PutError};
 pub use register::{DiskRegister, Held, Register, RegisterError};

@@ -27,6 +27,15 @@ pub fn rfc3339_ms(text: &str) -> Option<i64> {
     Some(seconds * 1_000 + millis)
 }
 
+/// Like [`rfc3339_ms`], for times that are in UTC by definition: a zone may be missing, and date and time may be parted
+/// by a space, as stores write that keep such times in columns of their own.
+pub(crate) fn utc_ms(text: &str) -> Option<i64> {
+    rfc3339_ms(text).or_else(|| {
+        let (date, time) = text.split_once(['T', ' '])?;
+        rfc3339_ms(&format!("{date}T{}Z", time.strip_suffix('Z').unwrap_or(time)))
+    })
+}
+
 /// Splits the fraction of a second off, in milliseconds.
 fn fraction(tail: &[u8]) -> Option<(i64, &[u8])> {
     let Some(tail) = tail.strip_prefix(b".") else { return Some((0, tail)) };
@@ -137,6 +146,17 @@ mod tests {
         ] {
             assert_eq!(rfc3339_ms(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn utc_needs_no_zone() {
+        for text in
+            ["2023-07-10T11:45:01Z", "2023-07-10T11:45:01", "2023-07-10 11:45:01", "2023-07-10 11:45:01.000"]
+        {
+            assert_eq!(utc_ms(text), Some(1_688_989_501_000), "{text}");
+        }
+        assert_eq!(utc_ms("2023-07-10 13:45:01+02:00"), None);
+        assert_eq!(utc_ms("10 July 2023"), None);
     }
 
     /// Counts days one by one, which is slow and hard to get wrong.

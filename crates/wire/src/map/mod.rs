@@ -17,10 +17,7 @@
 //! acts, `actor.impersonated_by` is the authenticated caller who acts as `actor.user`.
 
 mod cloudtrail;
-mod cloudtrail_class;
-mod cloudtrail_identity;
 mod kubernetes;
-mod kubernetes_user;
 mod native;
 
 use crate::Format;
@@ -95,8 +92,15 @@ fn event(object: Object<'_>, format: Option<Format>) -> Result<Event<'_>, String
         None if cloudtrail::fits(&object) => cloudtrail::map(object),
         None if kubernetes::fits(&object) => kubernetes::map(object),
         None if native::fits(&object) => native::map(object),
+        None if is_envelope(&object) => Err("envelope of a list, without its elements".to_owned()),
         None => Err("json of no known format".to_owned()),
     }
+}
+
+/// Whether this is what [`crate::Splitter`] leaves of a list.
+fn is_envelope(object: &Object<'_>) -> bool {
+    let is_cut = |key| object.get(key).and_then(Value::as_array).is_some_and(<[_]>::is_empty);
+    is_cut("Records") || is_cut("items")
 }
 
 fn quarantine<'a, const N: usize>(about: [(&'static str, Value<'a>); N]) -> FacetDraft {
@@ -111,6 +115,9 @@ fn quarantine<'a, const N: usize>(about: [(&'static str, Value<'a>); N]) -> Face
         ..FacetDraft::default()
     }
 }
+
+/// A text of a record that may not be there.
+type Text<'a> = Option<Cow<'a, str>>;
 
 /// `metadata.mapping`.
 fn mapping(name: &'static str, version: u32, incomplete: &[&'static str]) -> Object<'static> {
@@ -143,16 +150,12 @@ impl<'a> Members<'a> for Object<'a> {
     }
 }
 
-/// Puts a text into its slot. What is there but is no text goes to `unmapped` under its own name; `null` says nothing.
-fn take_text<'a>(
-    slot: &mut Option<Cow<'a, str>>,
-    key: Cow<'a, str>,
-    value: Value<'a>,
-    unmapped: &mut Object<'a>,
-) {
+/// Puts a text into its slot. What is there but is no text goes to `unmapped` under its own name; `null` and `""` say
+/// nothing.
+fn take_text<'a>(slot: &mut Text<'a>, key: Cow<'a, str>, value: Value<'a>, unmapped: &mut Object<'a>) {
     match value {
-        Value::String(text) => *slot = Some(text),
-        Value::Null => {}
+        Value::String(text) if !text.is_empty() => *slot = Some(text),
+        Value::String(_) | Value::Null => {}
         other => unmapped.push(key, other),
     }
 }

@@ -1,10 +1,8 @@
 //! `user` and `impersonatedUser` of a Kubernetes audit event.
 
-use super::{Members, take_text};
+use super::super::{Members, Text, take_text};
 use record::json::{Object, Value};
 use std::borrow::Cow;
-
-type Text<'a> = Option<Cow<'a, str>>;
 
 #[derive(Default)]
 pub(super) struct User<'a> {

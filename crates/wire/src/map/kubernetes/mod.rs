@@ -13,27 +13,32 @@
 //! | `sourceIPs`, its last | `src_endpoint.ip`, the peer of the API server |
 //! | `sourceIPs`, those ahead of the last | `http_request.x_forwarded_for`, as claimed: the first is the client; then `src_endpoint.claim_trust` is `none` |
 //! | `userAgent`, `requestURI` | `http_request.user_agent`, `.url.path` and `.url.query_string` |
-//! | `requestReceivedTimestamp`, else `stageTimestamp`, `timestamp` or `metadata.creationTimestamp` | `time` |
+//! | `requestReceivedTimestamp`, else `stageTimestamp`, `timestamp`, `metadata.creationTimestamp`, or Azure's `time` | `time` |
 //! | `stageTimestamp` | `metadata.logged_time`, and as it was spelt in `unmapped` |
 //! | `auditID` and `stage` | `metadata.uid` is `auditID/stage`, `.correlation_uid` and `.event_code` are its parts |
 //! | `level`, `apiVersion` | `metadata.log_level`, `.log_version` |
 //!
+//! Also read: the event as text in `properties.log` of Azure's diagnostic records, whose other attributes are kept in
+//! `unmapped.wrapper`, and the entries of Google's Cloud Audit Logs, see [`gke`].
+//!
 //! `exec`, `attach` and `portforward` are activity 99 under their own names whatever the verb: newer clients open them
 //! with `get`, and they are no reading. A request that was only received has status 0: nothing is known of its end.
 
-use super::kubernetes_user::User;
-use super::{Event, Members, OCSF_VERSION, mapping, status_name, take_text};
+mod gke;
+mod record;
+mod user;
+
+use super::{Event, Members, OCSF_VERSION, Text, mapping, status_name};
 use crate::Format;
 use crate::time::rfc3339_ms;
-use record::json::{Number, Object, Value};
+use ::record::json::{self, Number, Object, Value};
+use record::Record;
 use std::borrow::Cow;
 
 /// Version of this mapping.
 const VERSION: u32 = 1;
 
 const CLASS: u32 = 6003;
-
-type Text<'a> = Option<Cow<'a, str>>;
 
 /// Names that audit events use.
 const TELLING: [&str; 9] = [
@@ -48,8 +53,13 @@ const TELLING: [&str; 9] = [
     "user",
 ];
 
-/// Whether an object has the shape of an audit event. An event of the core API has the same kind.
+/// Whether an object has the shape of an audit event, or of one inside what a cloud wraps around it.
 pub(super) fn fits(object: &Object<'_>) -> bool {
+    fits_plain(object) || gke::fits(object) || wrapped_log(object).is_some()
+}
+
+/// An event of the core API has the same kind, but another version and none of the telling names.
+fn fits_plain(object: &Object<'_>) -> bool {
     let text = |key| object.get(key).and_then(Value::str);
     let is_event = text("kind").is_none_or(|kind| kind == "Event");
     let is_audit = text("apiVersion").is_none_or(|version| version.starts_with("audit.k8s.io/"));
@@ -58,11 +68,39 @@ pub(super) fn fits(object: &Object<'_>) -> bool {
     is_event && is_audit && (has_id || named && telling(object) >= 2)
 }
 
+/// The event as text in a record of Azure's diagnostic settings.
+fn wrapped_log<'v>(object: &'v Object<'_>) -> Option<&'v str> {
+    let category = object.get("category")?.str()?;
+    let log = object.get("properties")?.path(&["log"])?.str()?;
+    category.starts_with("kube-audit").then_some(log)
+}
+
 fn telling(object: &Object<'_>) -> usize {
     TELLING.iter().filter(|key| object.get(key).is_some()).count()
 }
 
-pub(super) fn map(object: Object<'_>) -> Result<Event<'_>, String> {
+pub(super) fn map(mut object: Object<'_>) -> Result<Event<'_>, String> {
+    if gke::fits(&object) {
+        return Ok(gke::map(object));
+    }
+    if let Some(log) = wrapped_log(&object) {
+        let event = match json::parse(log.as_bytes()).map(Value::into_owned) {
+            Ok(Value::Object(event)) => event,
+            Ok(_) => return Err("kubernetes audit event in properties.log is not a json object".to_owned()),
+            Err(error) => {
+                return Err(format!("kubernetes audit event in properties.log is not strict json: {error}"));
+            }
+        };
+        if let Some(Value::Object(properties)) = object.get_mut("properties") {
+            properties.remove("log");
+        }
+        return map_plain(event, object);
+    }
+    map_plain(object, Object::new())
+}
+
+/// `wrapper`: what was around the event.
+fn map_plain<'a>(object: Object<'a>, wrapper: Object<'a>) -> Result<Event<'a>, String> {
     if let Some(kind) = object.get("kind").and_then(Value::str).filter(|kind| *kind != "Event") {
         let kind: String = kind.chars().take(64).collect();
         return Err(format!("not a kubernetes audit event: its kind is {kind:?}"));
@@ -70,129 +108,21 @@ pub(super) fn map(object: Object<'_>) -> Result<Event<'_>, String> {
     if telling(&object) < 2 {
         return Err("not a kubernetes audit event: fewer than two of its attributes are there".to_owned());
     }
-    Ok(Record::read(object).event())
-}
-
-/// What a record says, before it is put where OCSF wants it.
-#[derive(Default)]
-struct Record<'a> {
-    audit_id: Text<'a>,
-    stage: Text<'a>,
-    level: Text<'a>,
-    log_version: Text<'a>,
-    uri: Text<'a>,
-    verb: Text<'a>,
-    user_agent: Text<'a>,
-    received: Text<'a>,
-    staged: Text<'a>,
-    timestamp: Text<'a>,
-    user: User<'a>,
-    impersonated: User<'a>,
-    addresses: Vec<Value<'a>>,
-    resource: Resource<'a>,
-    code: Option<Number<'a>>,
-    outcome: Text<'a>,
-    reason: Text<'a>,
-    message: Text<'a>,
-    decision: Text<'a>,
-    decision_reason: Text<'a>,
-    request: Option<Value<'a>>,
-    response: Option<Value<'a>>,
-    unmapped: Object<'a>,
-}
-
-/// `objectRef`.
-#[derive(Default)]
-struct Resource<'a> {
-    resource: Text<'a>,
-    subresource: Text<'a>,
-    namespace: Text<'a>,
-    name: Text<'a>,
-    uid: Text<'a>,
-    group: Text<'a>,
-    api_version: Text<'a>,
-    version: Text<'a>,
+    let mut record = Record::read(object);
+    if !wrapper.is_empty() {
+        let mut name = "wrapper".to_owned();
+        while record.unmapped.get(&name).is_some() {
+            name.push('_');
+        }
+        record.unmapped.push(name, wrapper);
+    }
+    Ok(record.event())
 }
 
 impl<'a> Record<'a> {
-    fn read(object: Object<'a>) -> Record<'a> {
-        let mut record = Record::default();
-        for (key, value) in object {
-            let unmapped = &mut record.unmapped;
-            let slot = match &*key {
-                "auditID" => &mut record.audit_id,
-                "stage" => &mut record.stage,
-                "level" => &mut record.level,
-                "apiVersion" => &mut record.log_version,
-                "requestURI" => &mut record.uri,
-                "verb" => &mut record.verb,
-                "userAgent" => &mut record.user_agent,
-                "requestReceivedTimestamp" => &mut record.received,
-                "stageTimestamp" => &mut record.staged,
-                "timestamp" => &mut record.timestamp,
-                _ => {
-                    match (&*key, value) {
-                        ("kind", Value::String(_)) => {}
-                        ("user", value) => record.user = User::read(key, value, unmapped),
-                        ("impersonatedUser", value) => record.impersonated = User::read(key, value, unmapped),
-                        ("sourceIPs", Value::Array(addresses)) => record.addresses = addresses,
-                        ("objectRef", Value::Object(object)) => {
-                            unmapped.push_filled("objectRef", record.resource.read(object));
-                        }
-                        ("responseStatus", Value::Object(object)) => record.read_status(object),
-                        ("annotations", Value::Object(object)) => record.read_annotations(object),
-                        ("requestObject", value) => record.request = (!value.is_null()).then_some(value),
-                        ("responseObject", value) => record.response = (!value.is_null()).then_some(value),
-                        (_, Value::Null) => {}
-                        (_, value) => unmapped.push(key, value),
-                    }
-                    continue;
-                }
-            };
-            take_text(slot, key, value, unmapped);
-        }
-        record
-    }
-
-    fn read_status(&mut self, object: Object<'a>) {
-        let mut rest = Object::new();
-        for (key, value) in object {
-            let slot = match &*key {
-                "status" => &mut self.outcome,
-                "reason" => &mut self.reason,
-                "message" => &mut self.message,
-                _ => {
-                    match (&*key, value) {
-                        ("code", Value::Number(code)) => self.code = Some(code),
-                        ("metadata", Value::Object(metadata)) if metadata.is_empty() => {}
-                        (_, value) => rest.push(key, value),
-                    }
-                    continue;
-                }
-            };
-            take_text(slot, key, value, &mut rest);
-        }
-        self.unmapped.push_filled("responseStatus", rest);
-    }
-
-    fn read_annotations(&mut self, object: Object<'a>) {
-        let mut rest = Object::new();
-        for (key, value) in object {
-            let slot = match &*key {
-                "authorization.k8s.io/decision" => &mut self.decision,
-                "authorization.k8s.io/reason" => &mut self.decision_reason,
-                _ => {
-                    rest.push(key, value);
-                    continue;
-                }
-            };
-            take_text(slot, key, value, &mut rest);
-        }
-        self.unmapped.push_filled("annotations", rest);
-    }
-
     fn event(mut self) -> Event<'a> {
-        let (activity_id, activity_name) = self.activity();
+        let (activity_id, activity_name) =
+            activity(self.verb.as_deref(), self.resource.subresource.as_deref());
         let status_id = self.status_id();
         let original_time = self.original_time();
         let time = original_time.as_deref().and_then(rfc3339_ms);
@@ -210,7 +140,7 @@ impl<'a> Record<'a> {
             }
         };
         expect("actor", actor.get("user").is_some());
-        expect("api.operation", self.verb.as_ref().is_some_and(|verb| !verb.is_empty()));
+        expect("api.operation", self.verb.is_some());
         expect("src_endpoint", !endpoint.is_empty());
         expect("time", time.is_some());
 
@@ -248,21 +178,6 @@ impl<'a> Record<'a> {
         Event { object: event, format: Format::KubernetesAudit, incomplete }
     }
 
-    fn activity(&self) -> (u32, Text<'a>) {
-        if let Some(subresource @ ("exec" | "attach" | "portforward")) = self.resource.subresource.as_deref()
-        {
-            return (99, Some(Cow::Owned(subresource.to_owned())));
-        }
-        let (id, name) = match self.verb.as_deref() {
-            Some("create") => (1, "Create"),
-            Some("get" | "list" | "watch") => (2, "Read"),
-            Some("update" | "patch") => (3, "Update"),
-            Some("delete" | "deletecollection") => (4, "Delete"),
-            _ => return (99, self.verb.clone()),
-        };
-        (id, Some(Cow::Borrowed(name)))
-    }
-
     fn status_id(&self) -> u32 {
         let by_code = match self.code.as_ref().and_then(Number::as_u64) {
             Some(100..400) => Some(1),
@@ -286,16 +201,19 @@ impl<'a> Record<'a> {
         if let Some(timestamp) = self.timestamp.take() {
             self.unmapped.push("timestamp", timestamp);
         }
-        found.or_else(|| match self.unmapped.get("metadata")?.path(&["creationTimestamp"])? {
+        let elsewhere = |path: [&str; 2]| match self.unmapped.get(path[0])?.path(&path[1..])? {
             Value::String(text) => Some(text.clone()),
             _ => None,
-        })
+        };
+        found
+            .or_else(|| elsewhere(["metadata", "creationTimestamp"]))
+            .or_else(|| elsewhere(["wrapper", "time"]))
     }
 
     fn actor(&mut self) -> Object<'a> {
         let mut authorization = Object::new();
         authorization.push_some("decision", self.decision.take());
-        let reason = self.decision_reason.take().filter(|reason| !reason.is_empty());
+        let reason = self.decision_reason.take();
         authorization.push_some("policy", reason.map(|name| Object::from_iter([("name", name)])));
 
         let session = self.user.session();
@@ -358,43 +276,18 @@ impl<'a> Record<'a> {
     }
 }
 
-impl<'a> Resource<'a> {
-    /// Returns what is left over.
-    fn read(&mut self, object: Object<'a>) -> Object<'a> {
-        let mut rest = Object::new();
-        for (key, value) in object {
-            let slot = match &*key {
-                "resource" => &mut self.resource,
-                "subresource" => &mut self.subresource,
-                "namespace" => &mut self.namespace,
-                "name" => &mut self.name,
-                "uid" => &mut self.uid,
-                "apiGroup" => &mut self.group,
-                "apiVersion" => &mut self.api_version,
-                "resourceVersion" => &mut self.version,
-                _ => {
-                    rest.push(key, value);
-                    continue;
-                }
-            };
-            take_text(slot, key, value, &mut rest);
-        }
-        rest
-    }
-
-    /// Group, version of the API, and the resource itself.
-    fn into_parts(self) -> (Text<'a>, Text<'a>, Object<'a>) {
-        let kind = match (self.resource, self.subresource) {
-            (Some(resource), Some(subresource)) => Some(Cow::Owned(format!("{resource}/{subresource}"))),
-            (resource, subresource) => resource.or(subresource),
-        };
-        let mut resource = Object::new();
-        resource.push_some("name", self.name);
-        resource.push_some("namespace", self.namespace);
-        resource.push_some("type", kind);
-        resource.push_some("uid", self.uid);
-        resource.push_some("version", self.version);
-        (self.group, self.api_version, resource)
+/// Class 6003 has no activity for what `exec` and its like do.
+fn activity<'a>(verb: Option<&str>, subresource: Option<&str>) -> (u32, Text<'a>) {
+    let named = |id, name| (id, Some(Cow::Borrowed(name)));
+    let other = |name: &str| (99, Some(Cow::Owned(name.to_owned())));
+    match (subresource, verb) {
+        (Some(subresource @ ("exec" | "attach" | "portforward")), _) => other(subresource),
+        (_, Some("create")) => named(1, "Create"),
+        (_, Some("get" | "list" | "watch")) => named(2, "Read"),
+        (_, Some("update" | "patch")) => named(3, "Update"),
+        (_, Some("delete" | "deletecollection")) => named(4, "Delete"),
+        (_, Some(verb)) => other(verb),
+        (_, None) => (99, None),
     }
 }
 

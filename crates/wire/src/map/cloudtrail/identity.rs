@@ -1,11 +1,9 @@
 //! `userIdentity` of a CloudTrail record (AWS CloudTrail user guide, "CloudTrail userIdentity element").
 
-use super::{Members, take_text};
-use crate::time::rfc3339_ms;
+use super::super::{Members, Text, take_text};
+use crate::time::utc_ms;
 use record::json::{Object, Value};
 use std::borrow::Cow;
-
-type Text<'a> = Option<Cow<'a, str>>;
 
 /// Who called, and for whom.
 #[derive(Default)]
@@ -89,7 +87,7 @@ impl<'a> Identity<'a> {
             "attributes" => descend(key, value, rest, |key, value, rest| match (&*key, value.str()) {
                 ("mfaAuthenticated", Some("true")) => self.is_mfa = Some(true),
                 ("mfaAuthenticated", Some("false")) => self.is_mfa = Some(false),
-                ("creationDate", Some(text)) if rfc3339_ms(text).is_some() => self.created = rfc3339_ms(text),
+                ("creationDate", Some(text)) if utc_ms(text).is_some() => self.created = utc_ms(text),
                 _ => rest.push(key, value),
             }),
             "sessionIssuer" => descend(key, value, rest, |key, value, rest| match &*key {
@@ -112,7 +110,7 @@ impl<'a> Identity<'a> {
             &self.invoked_by,
             &self.behalf_user,
         ];
-        said.iter().any(|text| text.as_ref().is_some_and(|text| !text.is_empty()))
+        said.iter().any(|text| text.is_some())
     }
 
     /// `user` where actor and subject are one.

@@ -18,45 +18,20 @@
 //!
 //! `user`, the subject of 3001 and 3002, is the account changed, the role assumed, or else whoever signs in.
 
-use super::cloudtrail_class::{API_ACTIVITY, AUTHENTICATION, Class, classify};
-use super::cloudtrail_identity::Identity;
-use super::{Event, Members, OCSF_VERSION, mapping, status_name, take_text};
+mod class;
+mod identity;
+mod record;
+
+use super::{Event, Members, OCSF_VERSION, Text, mapping, status_name, take_text};
 use crate::Format;
-use crate::time::rfc3339_ms;
-use record::json::{Object, Value};
-use std::borrow::Cow;
+use crate::time::utc_ms;
+use ::record::json::{Object, Value};
+use class::{API_ACTIVITY, AUTHENTICATION, Class, classify};
+use record::Record;
 use std::net::IpAddr;
 
 /// Version of this mapping.
 const VERSION: u32 = 1;
-
-type Text<'a> = Option<Cow<'a, str>>;
-
-/// What a record says, before it is put where OCSF wants it.
-#[derive(Default)]
-struct Record<'a> {
-    event_time: Text<'a>,
-    event_source: Text<'a>,
-    event_name: Text<'a>,
-    event_version: Text<'a>,
-    event_id: Text<'a>,
-    event_type: Text<'a>,
-    event_category: Text<'a>,
-    region: Text<'a>,
-    source: Text<'a>,
-    user_agent: Text<'a>,
-    error_code: Text<'a>,
-    error_message: Text<'a>,
-    request_id: Text<'a>,
-    recipient: Text<'a>,
-    api_version: Text<'a>,
-    vpc_endpoint: Text<'a>,
-    request: Option<Value<'a>>,
-    response: Option<Value<'a>>,
-    resources: Option<Vec<Value<'a>>>,
-    identity: Identity<'a>,
-    unmapped: Object<'a>,
-}
 
 /// Names that only CloudTrail uses together.
 const TELLING: [&str; 9] = [
@@ -95,82 +70,15 @@ pub(super) fn map(object: Object<'_>) -> Result<Event<'_>, String> {
         return Err("not a cloudtrail record: fewer than two of its attributes are there".to_owned());
     }
     check_version(&object)?;
-    let mut record = Record::read(object);
-    record.fall_back_on_insight();
-    Ok(record.event())
+    Ok(Record::read(object).event())
 }
 
 impl<'a> Record<'a> {
-    fn read(object: Object<'a>) -> Record<'a> {
-        let mut record = Record::default();
-        for (key, value) in object {
-            let slot = match &*key {
-                "eventVersion" => &mut record.event_version,
-                "eventTime" => &mut record.event_time,
-                "eventSource" => &mut record.event_source,
-                "eventName" => &mut record.event_name,
-                "awsRegion" => &mut record.region,
-                "sourceIPAddress" => &mut record.source,
-                "userAgent" => &mut record.user_agent,
-                "errorCode" => &mut record.error_code,
-                "errorMessage" => &mut record.error_message,
-                "requestID" => &mut record.request_id,
-                "eventID" => &mut record.event_id,
-                "eventType" => &mut record.event_type,
-                "eventCategory" => &mut record.event_category,
-                "recipientAccountId" => &mut record.recipient,
-                "apiVersion" => &mut record.api_version,
-                "vpcEndpointId" => &mut record.vpc_endpoint,
-                "requestParameters" => {
-                    record.request = (!value.is_null()).then_some(value);
-                    continue;
-                }
-                "responseElements" => {
-                    record.response = (!value.is_null()).then_some(value);
-                    continue;
-                }
-                "userIdentity" => {
-                    record.identity = Identity::read(value, &mut record.unmapped);
-                    continue;
-                }
-                "resources" => {
-                    match value {
-                        Value::Array(resources) => record.resources = Some(resources),
-                        Value::Null => {}
-                        other => record.unmapped.push(key, other),
-                    }
-                    continue;
-                }
-                _ => {
-                    record.unmapped.push(key, value);
-                    continue;
-                }
-            };
-            take_text(slot, key, value, &mut record.unmapped);
-        }
-        record
-    }
-
-    /// An Insights record names the call it is about only in its details.
-    fn fall_back_on_insight(&mut self) {
-        let Some(Value::Object(details)) = self.unmapped.get_mut("insightDetails") else { return };
-        let mut take = |slot: &mut Text<'a>, key| {
-            if slot.is_none()
-                && let Some(Value::String(_)) = details.get(key)
-                && let Some(Value::String(text)) = details.remove(key)
-            {
-                *slot = Some(text);
-            }
-        };
-        take(&mut self.event_name, "eventName");
-        take(&mut self.event_source, "eventSource");
-    }
-
     fn event(mut self) -> Event<'a> {
         let source = self.event_source.as_deref().unwrap_or_default();
         let Class { class_uid, activity_id, activity_name } =
             classify(source, self.event_name.as_deref().unwrap_or_default());
-        let time = self.event_time.as_deref().and_then(rfc3339_ms);
+        let time = self.event_time.as_deref().and_then(utc_ms);
         let status_id = if self.has_failed(class_uid) { 2 } else { 1 };
         let is_mfa = self.signed_in_with_mfa(class_uid);
         let user = (class_uid != API_ACTIVITY).then(|| self.subject()).flatten();
@@ -256,7 +164,7 @@ impl<'a> Record<'a> {
     fn has_failed(&self, class_uid: u32) -> bool {
         let name = self.event_name.as_deref().unwrap_or_default();
         let result = |value: Option<&Value<'a>>| value?.path(&[name])?.str().map(|text| text == "Failure");
-        self.error_code.as_ref().is_some_and(|code| !code.is_empty())
+        self.error_code.is_some()
             || class_uid == AUTHENTICATION
                 && (result(self.response.as_ref()))
                     .or_else(|| result(self.unmapped.get("serviceEventDetails")))

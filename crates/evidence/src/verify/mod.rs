@@ -19,7 +19,7 @@ use crate::register::LedgerState;
 use crate::wal::{self, Scan};
 use payloads::{Keys, Ledger, PayloadResult};
 use snapshot::{Snapshot, SnapshotError};
-use tree::{RunSummary, TreeCheck, TreeResult};
+use tree::{LogEntries, RunSummary, TreeCheck, TreeResult};
 
 pub use medium::{Medium, Progress};
 pub use report::{Anchor, Damage, DamageKind, LedgerReport, Report, Verdict};
@@ -154,12 +154,18 @@ impl LedgerCheck<'_> {
     fn run(&self, report: &mut Report) -> (LedgerReport, Vec<record::control::Cut>) {
         let state = self.state;
         let (size, root) = self.signed_head(report);
+        let stopped = self.snapshot.registered.stopped;
+        let parts = self.log.iter().flat_map(LogFile::groups).flat_map(|found| &found.group.parts);
+        let parts = parts.filter(|part| part.ledger == state.id);
+        let log = LogEntries(parts.map(|part| (part.first, part.entries)).collect());
         let check = TreeCheck {
             medium: self.data,
             partials: &self.snapshot.partials,
             name: &state.name,
             size,
             root,
+            log: &log,
+            lenient: !stopped,
             threads: self.settings.threads,
             progress: self.settings.progress,
         };
@@ -167,7 +173,7 @@ impl LedgerCheck<'_> {
         let ledger = Ledger { name: &state.name, id: &state.id };
         self.check_roots(&tree, size, root, report);
         let (uncommitted, tail) = self.check_log_entries(&mut tree, size, report);
-        small::check_tree_files(self.data, state, size, self.snapshot.registered.stopped, report);
+        small::check_tree_files(self.data, state, size, stopped, &tree, report);
         let (mut payloads, segments) =
             payloads::check_segments(self.data, &ledger, state.sealed, self.keys, self.settings.threads);
         payloads.join(self.check_log_payloads(&ledger));

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use record::control::Cut;
 use sha2::{Digest, Sha256};
-use tlog::tile::{TILE_WIDTH, Tile, bundle_path, parse_bundle_path};
+use tlog::hash::leaf_hash;
+use tlog::tile::{TILE_WIDTH, Tile, decode_bundle, decode_tile, parse_bundle_path};
 
 use super::medium::Medium;
 use super::report::{Damage, DamageKind, Report};
 use super::snapshot::{Snapshot, partial_paths};
-use super::tree::missing;
+use super::tree::{TreeResult, missing};
 use crate::layout;
 use crate::register::{LedgerState, Registered};
 
@@ -172,13 +173,15 @@ pub(crate) fn check_set_aside(data: &dyn Medium, cuts: &[Cut], all_read: bool, r
     }
 }
 
-/// Looks for files in a ledger's directory that a checkpoint of this size does not imply. Above it they may be the
-/// work of a running server, or of one that was cut off.
+/// Looks for files in a ledger's directory that a checkpoint of this size does not imply. Unless the server was
+/// stopped they may be its work, or the rest of it: full tiles above the size, and partial tiles of another
+/// size, which must be prefixes of what the entries give.
 pub(crate) fn check_tree_files(
     data: &dyn Medium,
     state: &LedgerState,
     size: u64,
     stopped: bool,
+    tree: &TreeResult,
     report: &mut Report,
 ) {
     let root = layout::ledger_dir(&state.name);
@@ -193,38 +196,63 @@ pub(crate) fn check_tree_files(
                 if inside != "segment" {
                     dirs.push(path);
                 }
-                continue;
-            }
-            let known = inside == "checkpoint"
-                || expected.contains(&path)
-                || full_end(inside).is_some_and(|end| {
-                    end.is_some_and(|end| end <= size) || (!stopped && full_end(inside).is_some())
-                })
-                || (!stopped && (name.ends_with(".tmp") || partial(inside)));
-            if !known {
+            } else if inside == "checkpoint" || expected.contains(&path) || is_full(inside, size, stopped) {
+            } else if stopped {
                 report.damage.push(Damage::new(
                     DamageKind::Unexpected,
                     path,
                     "the checkpoint implies no such file",
                 ));
+            } else if name.ends_with(".tmp") {
+                report.notes.push(format!("{path}: was being written; the next start removes it"));
+            } else if let Some(detail) = other_partial(data, &path, inside, tree) {
+                report.damage.push(Damage::new(DamageKind::Hash, path, detail));
             }
         }
     }
 }
 
-/// For a full tile or bundle: the tree size from which it is full, if that is a size.
-fn full_end(path: &str) -> Option<Option<u64>> {
+/// Whether a path is that of a full tile or bundle that a tree of this size has, or may soon have.
+fn is_full(path: &str, size: u64, stopped: bool) -> bool {
     let width = u64::from(TILE_WIDTH);
-    if let Ok((index, TILE_WIDTH)) = parse_bundle_path(path) {
-        debug_assert_eq!(bundle_path(index, TILE_WIDTH), path, "one spelling");
-        return Some((index + 1).checked_mul(width));
-    }
-    let tile = Tile::parse(path).ok().filter(Tile::is_full)?;
-    let span = width.checked_pow(u32::from(tile.level) + 1);
-    Some(span.and_then(|span| (tile.index + 1).checked_mul(span)))
+    let end = match (parse_bundle_path(path), Tile::parse(path)) {
+        (Ok((index, TILE_WIDTH)), _) => (index + 1).checked_mul(width),
+        (_, Ok(tile)) if tile.is_full() => {
+            width.checked_pow(u32::from(tile.level) + 1).and_then(|span| (tile.index + 1).checked_mul(span))
+        }
+        _ => return false,
+    };
+    !stopped || end.is_some_and(|end| end <= size)
 }
 
-fn partial(path: &str) -> bool {
-    Tile::parse(path).is_ok_and(|tile| !tile.is_full())
-        || parse_bundle_path(path).is_ok_and(|(_, width)| width < TILE_WIDTH)
+/// What is wrong with a partial tile or bundle of another size than the checkpoint's, if anything.
+fn other_partial(data: &dyn Medium, path: &str, inside: &str, tree: &TreeResult) -> Option<&'static str> {
+    let bytes = match data.read(path) {
+        Ok(bytes) => bytes,
+        // A running server has replaced it meanwhile.
+        Err(_) => return None,
+    };
+    let (level, index, hashes) = match (parse_bundle_path(inside), Tile::parse(inside)) {
+        (Ok((index, width)), _) => match decode_bundle(&bytes) {
+            Ok(entries) if entries.len() == usize::from(width) => {
+                (0, index, entries.into_iter().map(leaf_hash).collect())
+            }
+            _ => return Some("a partial bundle of an older checkpoint does not decode"),
+        },
+        (_, Ok(tile)) => match decode_tile(&bytes, tile.width) {
+            Ok(hashes) => (tile.level, tile.index, hashes),
+            Err(_) => return Some("a partial tile of an older checkpoint does not decode"),
+        },
+        _ => return Some("nothing of a ledger has this name"),
+    };
+    let first = index * u64::from(TILE_WIDTH);
+    let full =
+        path.split_once("/tile/").map(|(ledger, _)| format!("{ledger}/{}", Tile::full(level, index).path()));
+    let full =
+        full.and_then(|path| data.read(&path).ok()).and_then(|bytes| decode_tile(&bytes, TILE_WIDTH).ok());
+    let known =
+        |at: u64| tree.subtree(level, at).or_else(|| full.as_ref()?.get((at - first) as usize).copied());
+    // What lies beyond the checkpoint has nothing to be held against yet.
+    let differs = (first..).zip(&hashes).any(|(at, hash)| known(at).is_some_and(|known| known != *hash));
+    differs.then_some("a partial tile of an older checkpoint is not a prefix of the tree")
 }

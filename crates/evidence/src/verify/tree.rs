@@ -122,8 +122,37 @@ pub(crate) struct TreeCheck<'a> {
     pub size: u64,
     /// The signed root, if its signature holds.
     pub root: Option<Hash>,
+    /// What the write-ahead log holds of this ledger.
+    pub log: &'a LogEntries<'a>,
+    /// Whether tiles that are not there may be: those above what is sealed are rebuilt from the log, and a running
+    /// server writes partial ones only now and then.
+    pub lenient: bool,
     pub threads: usize,
     pub progress: Progress<'a>,
+}
+
+/// The runs of entries that the write-ahead log holds of one ledger, by first index.
+#[derive(Default)]
+pub(crate) struct LogEntries<'a>(pub std::collections::BTreeMap<u64, &'a [u8]>);
+
+impl LogEntries<'_> {
+    /// The entries of a range, if the log holds all of them.
+    fn range(&self, first: u64, end: u64) -> Option<Vec<u8>> {
+        let mut out = Vec::with_capacity((end - first) as usize * ENTRY_LEN);
+        let mut at = first;
+        let start = self.0.range(..=first).next_back().map_or(first, |(first, _)| *first);
+        for (run, entries) in self.0.range(start..) {
+            let offset = usize::try_from(at.checked_sub(*run)?).ok()? * ENTRY_LEN;
+            let Some(rest) = entries.get(offset..).filter(|rest| !rest.is_empty()) else { continue };
+            let take = ((end - at) as usize * ENTRY_LEN).min(rest.len());
+            out.extend_from_slice(&rest[..take]);
+            at += (take / ENTRY_LEN) as u64;
+            if at == end {
+                return Some(out);
+            }
+        }
+        None
+    }
 }
 
 /// What came out.
@@ -238,10 +267,13 @@ impl TreeCheck<'_> {
         let (tile_path, bundle_path) = self.paths(at, width);
         let (first, end) = (at * WIDTH, at * WIDTH + u64::from(width));
         let mut problems = Vec::new();
+        let in_log = if self.lenient { self.log.range(first, end) } else { None };
         let mut read = |path: &str| match self.read(path) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
-                problems.push(missing(path, &error).of(self.name, first, end));
+                if in_log.is_none() {
+                    problems.push(missing(path, &error).of(self.name, first, end));
+                }
                 None
             }
         };
@@ -273,6 +305,7 @@ impl TreeCheck<'_> {
                 }
             }
         });
+        let entries = entries.or_else(|| in_log.filter(|_| problems.is_empty()));
         let summary = entries.as_ref().map(|entries| RunSummary::of(first, entries)).unwrap_or_default();
         let entries = entries.map(|entries| entries.chunks_exact(ENTRY_LEN).map(leaf_hash).collect());
         BundleResult { entries, tile, summary, problems }
@@ -304,6 +337,7 @@ impl TreeCheck<'_> {
             for tile in (0..full).map(|index| Tile::full(level, index)).chain(partial) {
                 let path = layout::resource(self.name, &tile.path());
                 let damage = match self.read(&path) {
+                    Err(_) if self.lenient && !tile.is_full() => continue,
                     Err(error) => missing(&path, &error),
                     Ok(bytes) => match decode_tile(&bytes, tile.width) {
                         Ok(hashes) => {
@@ -370,6 +404,17 @@ impl TreeResult {
             at = bundle * WIDTH + until as u64;
         }
         leaves
+    }
+
+    /// The hash of subtree `at` of a level, computed from the entries; `None` beyond the tree.
+    pub(crate) fn subtree(&self, level: u8, at: u64) -> Option<Hash> {
+        if level == 0 {
+            let at = at.checked_sub(self.bundles.len() as u64 * WIDTH)?;
+            return self.rest.get(at as usize).copied();
+        }
+        let span = usize::try_from(WIDTH.checked_pow(u32::from(level) - 1)?).ok()?;
+        let first = usize::try_from(at).ok()?.checked_mul(span)?;
+        Some(root_of(self.bundles.get(first..first.checked_add(span)?)?))
     }
 
     /// The compact range of the first `size` entries, which end in a bundle boundary or with the tree.

@@ -34,3 +34,24 @@ fn a_key_from_outside_anchors_and_a_wrong_one_disproves() {
     let wrong = verify_dir(&store.data(), None, Some(other.verifying_key()), &|_, _| {});
     assert_eq!(wrong.verdict(), Verdict::Disproven);
 }
+
+#[test]
+fn a_killed_store_is_proven_without_its_partial_tiles_and_not_with_wrong_ones() {
+    let store = store::build_killed(300);
+    let verify = || verify_dir(&store.data(), Some(&store.keys()), None, &|_, _| {});
+    assert_eq!((verify().verdict(), verify().damage), (Verdict::Proven, Vec::new()));
+    let tile = store.data().join("ledgers/main/tile/0/001.p/46");
+    let bytes = std::fs::read(&tile).unwrap();
+    std::fs::remove_file(&tile).unwrap();
+    assert_eq!((verify().verdict(), verify().damage), (Verdict::Proven, Vec::new()));
+    // An older checkpoint's partial tile may still lie there, if it is a prefix.
+    let older = store.data().join("ledgers/main/tile/0/001.p/40");
+    std::fs::write(&older, &bytes[..40 * 32]).unwrap();
+    assert_eq!((verify().verdict(), verify().damage), (Verdict::Proven, Vec::new()));
+    let mut wrong = bytes[..40 * 32].to_vec();
+    wrong[700] ^= 1;
+    std::fs::write(&older, wrong).unwrap();
+    let report = verify();
+    assert_eq!(report.damage.len(), 1, "{:?}", report.damage);
+    assert_eq!(report.damage[0].file, "ledgers/main/tile/0/001.p/40");
+}

@@ -38,6 +38,16 @@ impl Store {
     }
 }
 
+/// Builds a store whose server was killed after its last checkpoint and before its partial tiles were on disk.
+pub fn build_killed(events: u64) -> Store {
+    let store = Store { dir: tempfile::tempdir().unwrap() };
+    let mut core = store.open();
+    append(&mut core, 0, 0..events);
+    core.publish().unwrap();
+    std::fs::write(store.data().join("ledgerstone.toml"), SETTINGS).unwrap();
+    store
+}
+
 const SETTINGS: &[u8] = b"# settings\nheartbeat_seconds = 60\n";
 
 /// Builds a store with `events` events in the first ledger and every type of file: segments of both classes,

@@ -1,5 +1,7 @@
 //! The engine on a real directory: what goes in comes out, over restarts and sealing.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};

@@ -150,6 +150,8 @@ fn a_payload_has_one_spelling() {
         assert_ne!(changed, what, "{from}");
         assert_eq!(Sealed::parse(changed.as_bytes()), Err(error), "{changed}");
     }
+    let clock = br#"{"expected_ms":9007199254740992,"type":"clock","wall_ms":0}"#;
+    assert_eq!(Clock::parse(clock), Err(ControlError::Malformed("expected_ms")));
     assert_eq!(Sealed::parse(b"[]"), Err(ControlError::Malformed("not an object")));
     assert!(matches!(Sealed::parse(b"{"), Err(ControlError::Json(_))));
 }

@@ -86,6 +86,17 @@ fn hashes(receipt: &mut Receipt) -> &mut Vec<Hash> {
 }
 
 #[test]
+fn a_proof_has_at_most_64_hashes() {
+    let with = |count| {
+        let mut receipt = receipt();
+        hashes(&mut receipt).resize(count, tlog::empty_root());
+        Receipt::parse(receipt.to_json().as_bytes())
+    };
+    assert_eq!(with(64).map(|receipt| receipt.proof.unwrap().hashes.len()), Ok(64));
+    assert_eq!(with(65), Err(ReceiptError::Malformed("proof")));
+}
+
+#[test]
 fn a_receipt_is_read_in_any_layout_and_nothing_else() {
     let receipt = receipt();
     let json = receipt.to_json();

@@ -184,11 +184,7 @@ impl<'a> Record<'a> {
             Some(400..600) => Some(2),
             _ => None,
         };
-        let by_word = match self.outcome.as_deref() {
-            Some("Success") => Some(1),
-            Some("Failure") => Some(2),
-            _ => None,
-        };
+        let by_word = self.has_failed.map(|has_failed| if has_failed { 2 } else { 1 });
         if self.decision.as_deref() == Some("forbid") || self.stage.as_deref() == Some("Panic") {
             return 2;
         }

@@ -23,7 +23,7 @@ pub(super) struct Record<'a> {
     pub(super) addresses: Vec<Value<'a>>,
     pub(super) resource: Resource<'a>,
     pub(super) code: Option<Number<'a>>,
-    pub(super) outcome: Text<'a>,
+    pub(super) has_failed: Option<bool>,
     pub(super) reason: Text<'a>,
     pub(super) message: Text<'a>,
     pub(super) decision: Text<'a>,
@@ -90,12 +90,14 @@ impl<'a> Record<'a> {
         let mut rest = Object::new();
         for (key, value) in object {
             let slot = match &*key {
-                "status" => &mut self.outcome,
                 "reason" => &mut self.reason,
                 "message" => &mut self.message,
                 _ => {
                     match (&*key, value) {
                         ("code", Value::Number(code)) => self.code = Some(code),
+                        ("status", Value::String(word)) if matches!(&*word, "Success" | "Failure") => {
+                            self.has_failed = Some(word == "Failure");
+                        }
                         ("metadata", Value::Object(metadata)) if metadata.is_empty() => {}
                         (_, value) => rest.push(key, value),
                     }

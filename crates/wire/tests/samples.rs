@@ -147,7 +147,7 @@ fn cloudtrail_as_another_reads_it() {
     let mut seen = BTreeMap::new();
     for (raw, oracle) in &pairs {
         let event = event_of(raw);
-        let time = rfc3339_ms(at(&oracle, "@timestamp").as_str().expect("a time")).expect("a time");
+        let time = rfc3339_ms(at(oracle, "@timestamp").as_str().expect("a time")).expect("a time");
         agree(&mut seen, "time", &time.into(), at(&event, "time"), raw);
         agree(&mut seen, "operation", at(oracle, "event.action"), at(&event, "api.operation"), raw);
         agree(&mut seen, "service", at(oracle, "event.provider"), at(&event, "api.service.name"), raw);

@@ -3,30 +3,87 @@
 #![expect(clippy::print_stdout, reason = "a command line whose output is its purpose")]
 #![expect(clippy::print_stderr, reason = "a command line whose output is its purpose")]
 
+mod kill;
+mod program;
+mod shell;
+mod test;
 mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
+
+use shell::Shell;
 
 const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  tidy    check the house rules over the sources: who may depend on whom, lints, leftovers, sizes, links
-  help    print this
+  test [--quick]   everything that must hold before a change lands: format, tidy, clippy, tests, doc tests, fuzz
+                   corpus, vectors; without --quick also dependencies, foreign verifiers and the kill campaign.
+                   Installs what it needs.
+  tidy             check the house rules over the sources: who may depend on whom, lints, leftovers, sizes, links
+  kill [--kills N] [--seed S] [--seconds T]
+                   kill the real program N times (100) while clients append, and check after each time that nothing
+                   acknowledged is lost; with --seconds, go on for that long. A run of hours:
+                   cargo xtask kill --seconds 36000
+  help             print this
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["tidy"] => tidy::run(&root()),
+        ["test"] => test::run(&root(), false),
+        ["test", "--quick"] => test::run(&root(), true),
+        ["tidy"] if tidy::run(&root()) => ExitCode::SUCCESS,
+        ["tidy"] => ExitCode::FAILURE,
+        ["kill", flags @ ..] => match kill_settings(flags) {
+            Some(settings) => kill(&settings),
+            None => usage(&words),
+        },
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS
         }
-        _ => {
-            eprint!("unknown: cargo xtask {}\n{HELP}", words.join(" "));
-            ExitCode::from(2)
+        _ => usage(&words),
+    }
+}
+
+fn usage(words: &[&str]) -> ExitCode {
+    eprint!("unknown: cargo xtask {}\n{HELP}", words.join(" "));
+    ExitCode::from(2)
+}
+
+fn kill_settings(flags: &[&str]) -> Option<kill::Settings> {
+    let mut settings = kill::Settings::default();
+    let (mut flags, mut kills) = (flags, None);
+    while let [flag, value, rest @ ..] = flags {
+        let value = value.parse().ok()?;
+        match *flag {
+            "--kills" => kills = Some(value),
+            "--seed" => settings.seed = value,
+            "--seconds" => settings.limit = Some(Duration::from_secs(value)),
+            _ => return None,
+        }
+        flags = rest;
+    }
+    let unlimited = if settings.limit.is_some() { u64::MAX } else { settings.kills };
+    settings.kills = kills.unwrap_or(unlimited);
+    flags.is_empty().then_some(settings)
+}
+
+fn kill(settings: &kill::Settings) -> ExitCode {
+    let done = Shell::new(&root())
+        .map_err(|error| error.to_string())
+        .and_then(|shell| kill::campaign(&shell, &test::program(&shell)?, settings));
+    match done {
+        Ok(kills) => {
+            println!("{kills} kills survived");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("failed: {why}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -74,7 +74,9 @@ impl Log {
         let mut files: Vec<LogFile> = Vec::new();
         for number in numbers {
             let path = layout::wal_file(number);
-            let bytes = disk.read(&path).doing("reading the write-ahead log")?;
+            // From the medium: after a failed sync the page cache may go on showing groups that are not on it.
+            let len = disk.len(&path).doing("reading the write-ahead log")?.unwrap_or_default();
+            let bytes = disk.read_medium(&path, 0, len as usize).doing("reading the write-ahead log")?;
             let header =
                 FileHeader::decode(&bytes).map_err(|e| Fault::damaged_at(&path, e.offset, e.reason))?.0;
             if header.number != number {

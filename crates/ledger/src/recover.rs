@@ -40,6 +40,10 @@ pub(crate) fn open(
     env: Arc<dyn Env>,
     options: Options,
 ) -> Result<Core, Fault> {
+    // What an earlier run wrote may be in the page cache only. Whatever is built on below must survive a power cut.
+    for disk in [&disk, &keys] {
+        disk.sync_all().doing("syncing what an earlier run left")?;
+    }
     let register = DiskRegister::new(disk.clone(), layout::REGISTER);
     let (held, registered) = load_register(&register, disk.as_ref(), env.as_ref())?;
     let new = registered.ledgers.is_empty();

@@ -14,13 +14,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use shell::Shell;
+use test::Choice;
 
 const HELP: &str = "\
 usage: cargo xtask COMMAND
 
-  test [--quick]   everything that must hold before a change lands: format, tidy, clippy, tests, doc tests, fuzz
+  test [--quick | --only STEP]
+                   everything that must hold before a change lands: format, tidy, clippy, tests, doc tests, fuzz
                    corpus, vectors; without --quick also dependencies, foreign verifiers and the kill campaign.
-                   Installs what it needs.
+                   Installs what it needs. STEP is part of a step's name.
   tidy             check the house rules over the sources: who may depend on whom, lints, leftovers, sizes, links
   kill [--kills N] [--seed S] [--seconds T]
                    kill the real program N times (100) while clients append, and check after each time that nothing
@@ -33,8 +35,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["test"] => test::run(&root(), false),
-        ["test", "--quick"] => test::run(&root(), true),
+        ["test"] => test::run(&root(), &Choice::All),
+        ["test", "--quick"] => test::run(&root(), &Choice::Quick),
+        ["test", "--only", part] => test::run(&root(), &Choice::Only(part)),
         ["tidy"] if tidy::run(&root()) => ExitCode::SUCCESS,
         ["tidy"] => ExitCode::FAILURE,
         ["kill", flags @ ..] => match kill_settings(flags) {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use env::SystemEnv;
-use ledger::{Batch, Engine, Options, Outcome, Pending, Prepared, Request};
+use ledger::{Batch, Engine, Options, Outcome, Pending, Prepared, Refusal, Request};
 use storage::{Disk, LocalDisk};
 
 use crate::Plan;
@@ -65,6 +65,8 @@ fn load(dir: &Path, seconds: u64, make: fn(&mut Generator) -> Prepared) -> Resul
     let (dir, engine) = start(dir)?;
     let (durable, in_flight, lost) =
         (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let refused = Arc::new(AtomicU64::new(0));
+    let mut seen_refused = 0;
     let start = Instant::now();
     let end = start + Duration::from_secs(seconds);
     let mut generator = Generator::new(42);
@@ -74,12 +76,18 @@ fn load(dir: &Path, seconds: u64, make: fn(&mut Generator) -> Prepared) -> Resul
             std::thread::sleep(Duration::from_micros(100));
             continue;
         }
+        if refused.load(Ordering::Acquire) > seen_refused {
+            seen_refused = refused.load(Ordering::Acquire);
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let records = (0..BATCH).map(|_| make(&mut generator)).collect();
         in_flight.fetch_add(1, Ordering::AcqRel);
-        let (counted, flying, missing) = (durable.clone(), in_flight.clone(), lost.clone());
+        let (counted, flying, missing, busy) =
+            (durable.clone(), in_flight.clone(), lost.clone(), refused.clone());
         let pending = Pending::new(move |outcome| {
             match outcome {
                 Outcome::Durable(recorded) => counted.fetch_add(recorded.len() as u64, Ordering::AcqRel),
+                Outcome::Refused(Refusal::Busy { .. }) => busy.fetch_add(1, Ordering::AcqRel),
                 _ => missing.fetch_add(BATCH as u64, Ordering::AcqRel),
             };
             flying.fetch_sub(1, Ordering::AcqRel);

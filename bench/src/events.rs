@@ -30,7 +30,7 @@ impl Generator {
         let (a, b, ms) =
             (self.next() % 250, self.next() % 250, 1_790_000_000_000 + self.next() % 1_000_000_000);
         let verb = ["read", "update", "list", "delete", "create"][(self.next() % 5) as usize];
-        let status = 1 + (self.next() % 20 == 0) as u64;
+        let status = 1 + u64::from(self.next().is_multiple_of(20));
         let text = format!(
             r#"{{"class_uid":6003,"activity_id":2,"time":{ms},"status_id":{status},"severity_id":1,"metadata":{{"version":"1.8.0","uid":"{session:016x}-{resource:04x}"}},"actor":{{"user":{{"name":"user{person}@example.com","uid":"u-{person:06}"}},"session":{{"uid":"{session:016x}"}}}},"api":{{"operation":"{verb}"}},"resources":[{{"type":"table","name":"db.schema.table_{resource}"}}],"src_endpoint":{{"ip":"10.7.{a}.{b}"}}"#
         );

@@ -273,31 +273,52 @@ pub struct SegmentWriter<'k> {
     out: Vec<u8>,
     rows: Vec<BlockRow>,
     builder: BlockBuilder,
+    /// The newest block: not yet written, since only the file's last one is marked as such.
+    held: Option<PackedBlock>,
     level: i32,
+}
+
+/// A block packed by [`BlockBuilder::pack`] and what it holds.
+pub struct PackedBlock {
+    /// Index of the first record.
+    pub first: u64,
+    /// Index after the last record.
+    pub end: u64,
+    /// How many records.
+    pub count: u32,
+    /// The packed bytes.
+    pub bytes: Vec<u8>,
 }
 
 impl<'k> SegmentWriter<'k> {
     /// Starts a segment. `sealer` is given exactly for [`Class::Events`]; `level` is zstd's.
     pub fn new(header: Header, sealer: Option<&'k Sealer>, level: i32) -> Self {
         let out = header.encode();
-        Self { header, sealer, out, rows: Vec::new(), builder: BlockBuilder::new(), level }
+        Self { header, sealer, out, rows: Vec::new(), builder: BlockBuilder::new(), held: None, level }
     }
 
-    /// Adds a record, in index order. `nonce` is drawn when a block of [`BLOCK_TARGET`] must be closed first, so
-    /// that the block that turns out to be the last is still open and can be marked as such.
-    pub fn push(&mut self, record: &BlockRecord<'_>, nonce: impl FnOnce() -> [u8; 24]) {
+    /// Adds a record, in index order. A nonce is drawn for each block that gets written.
+    pub fn push(&mut self, record: &BlockRecord<'_>, nonce: impl FnMut() -> [u8; 24]) {
         if self.builder.plain_len() >= BLOCK_TARGET {
-            self.close(nonce(), false);
+            self.close(nonce);
         }
         self.builder.push(record);
     }
 
-    /// Closes the last block and returns the file's bytes, or `None` if no record was pushed.
-    pub fn finish(mut self, nonce: [u8; 24]) -> Option<Vec<u8>> {
-        if self.builder.is_empty() {
+    /// Adds a block that is packed already, whose records follow all others.
+    pub fn push_packed(&mut self, block: PackedBlock, mut nonce: impl FnMut() -> [u8; 24]) {
+        self.close(&mut nonce);
+        self.write_held(nonce, false);
+        self.held = Some(block);
+    }
+
+    /// Closes the last block and returns the file's bytes, or `None` if it holds no record.
+    pub fn finish(mut self, mut nonce: impl FnMut() -> [u8; 24]) -> Option<Vec<u8>> {
+        self.close(&mut nonce);
+        self.write_held(nonce, true);
+        if self.rows.is_empty() {
             return None;
         }
-        self.close(nonce, true);
         let footer_offset = self.out.len() as u64;
         self.out.extend_from_slice(FOOTER_MAGIC);
         self.out.extend_from_slice(&(self.rows.len() as u32).to_be_bytes());
@@ -315,22 +336,25 @@ impl<'k> SegmentWriter<'k> {
         Some(self.out)
     }
 
-    fn close(&mut self, nonce: [u8; 24], last: bool) {
-        let builder = std::mem::replace(&mut self.builder, BlockBuilder::new());
-        let mut row = BlockRow {
-            offset: self.out.len() as u64,
-            len: 0,
-            first: builder.first(),
-            end: builder.end(),
-            count: builder.len() as u32,
-            sha256: [0; 32],
-        };
-        let packed = builder.pack(self.level);
+    /// Packs the block being filled, if there is one, and holds it.
+    fn close(&mut self, nonce: impl FnMut() -> [u8; 24]) {
+        if self.builder.is_empty() {
+            return;
+        }
+        let builder = std::mem::take(&mut self.builder);
+        let (first, end, count) = (builder.first(), builder.end(), builder.len() as u32);
+        self.write_held(nonce, false);
+        self.held = Some(PackedBlock { first, end, count, bytes: builder.pack(self.level) });
+    }
+
+    fn write_held(&mut self, mut nonce: impl FnMut() -> [u8; 24], last: bool) {
+        let Some(PackedBlock { first, end, count, bytes }) = self.held.take() else { return };
+        let mut row = BlockRow { offset: self.out.len() as u64, len: 0, first, end, count, sha256: [0; 32] };
         let bytes = match self.sealer {
             Some(sealer) => {
-                sealer.seal(nonce, &self.header.place(self.rows.len() as u64, &row, last).aad(), &packed)
+                sealer.seal(nonce(), &self.header.place(self.rows.len() as u64, &row, last).aad(), &bytes)
             }
-            None => packed,
+            None => bytes,
         };
         row.len = bytes.len() as u32;
         row.sha256 = Sha256::digest(&bytes).into();

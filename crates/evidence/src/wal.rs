@@ -130,7 +130,7 @@ pub struct Group<'a> {
     pub synced_to: u64,
     /// Hash of the group before, or of the file's header.
     pub previous: [u8; 32],
-    /// The parts, at most one of a ledger.
+    /// The parts: at most one of a ledger, unless they were carried forward from older files.
     pub parts: Vec<Part<'a>>,
 }
 

@@ -8,7 +8,7 @@ use crate::options::Options;
 use crate::publisher::Publisher;
 use crate::reads::Reads;
 use crate::recover;
-use crate::request::Request;
+use crate::request::{Carry, Request};
 use crate::sealer::Sealer;
 use crate::shared::Shared;
 use crate::writer::{Writer, WrittenGroup};
@@ -38,10 +38,7 @@ impl Core {
 
     /// Enters requests as one durable group and answers them.
     pub fn commit(&mut self, requests: Vec<Request>) -> Result<(), Fault> {
-        let group = self.writer.commit(requests)?;
-        if !group.parts.is_empty() {
-            self.inbox.push(group);
-        }
+        self.inbox.extend(self.writer.commit(requests)?);
         Ok(())
     }
 
@@ -60,7 +57,13 @@ impl Core {
 
     /// Seals the next range that is due; with `all`, any whole bundle. Returns whether there was one.
     pub fn seal(&mut self, all: bool) -> Result<bool, Fault> {
-        let Some(mut prepared) = self.sealer.prepare(all)? else { return Ok(false) };
+        let Some(mut prepared) = self.sealer.prepare(all)? else {
+            if let Some(parts) = self.sealer.carry_due() {
+                self.commit(vec![Request::Carry(Carry { parts, pending: None })])?;
+            }
+            self.sealer.release_wal()?;
+            return Ok(false);
+        };
         let records = std::mem::take(&mut prepared.records);
         self.commit(vec![Request::Control { ledger: prepared.ledger(), records, pending: None }])?;
         self.sealer.finish(prepared)?;

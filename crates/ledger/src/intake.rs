@@ -16,6 +16,8 @@ struct Queue {
     requests: VecDeque<Request>,
     bytes: usize,
     gate: Gate,
+    /// Whether sealing lags so far behind that nothing more may come in.
+    throttled: bool,
 }
 
 /// Whether requests are taken.
@@ -41,7 +43,7 @@ impl Intake {
     pub(crate) fn new(limit: usize) -> Self {
         let gate =
             Gate::Suspended(Refusal::Unavailable { reason: "starting".to_owned(), retry_after_ms: 500 });
-        let queue = Queue { requests: VecDeque::new(), bytes: 0, gate };
+        let queue = Queue { requests: VecDeque::new(), bytes: 0, gate, throttled: false };
         Self { queue: Mutex::new(queue), changed: Condvar::new(), limit }
     }
 
@@ -52,10 +54,12 @@ impl Intake {
             Gate::Suspended(refusal) => Some(refusal.clone()),
             Gate::Closed => Some(Refusal::Stopping),
             // One request of any size gets in when nothing waits, so that the largest event can be recorded.
-            Gate::Open if queue.bytes > 0 && queue.bytes + weight > self.limit => match request {
-                Request::Control { .. } => None,
-                _ => Some(Refusal::Busy { retry_after_ms: 200 }),
-            },
+            Gate::Open if queue.throttled || (queue.bytes > 0 && queue.bytes + weight > self.limit) => {
+                match request {
+                    Request::Control { .. } | Request::Carry(_) => None,
+                    _ => Some(Refusal::Busy { retry_after_ms: 200 }),
+                }
+            }
             Gate::Open => None,
         };
         if let Some(refusal) = refusal {
@@ -96,6 +100,11 @@ impl Intake {
     pub(crate) fn set(&self, gate: Gate) {
         self.lock().gate = gate;
         self.changed.notify_all();
+    }
+
+    /// Lets requests in again, or keeps them out, as sealing keeps up.
+    pub(crate) fn throttle(&self, throttled: bool) {
+        self.lock().throttled = throttled;
     }
 
     /// Refuses everything that is waiting.

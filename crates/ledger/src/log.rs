@@ -111,32 +111,37 @@ impl Log {
         })
     }
 
-    /// Replays all groups onto the ends of the ledgers. Returns the groups that the register covers, for
-    /// restoring the trees, and those beyond it, for publishing.
+    /// Replays all groups onto the ends of the ledgers. Returns the parts that the register covers, for restoring the
+    /// trees, and the groups beyond it, for publishing.
+    ///
+    /// Parts are taken by index, not by place: one that was carried forward lies behind newer ones.
     pub(crate) fn replay(
         &self,
         shared: &Shared,
         registered: &Registered,
         ledgers: &mut [LedgerReplay],
-    ) -> Result<(Vec<WrittenGroup>, Vec<WrittenGroup>), Fault> {
-        let (mut covered, mut beyond) = (Vec::new(), Vec::new());
-        for file in &self.files {
-            for found in &file.scan()?.groups {
-                let end = WalPosition {
-                    file: file.header.number,
-                    offset: found.offset + found.len as u64,
-                    chain: found.hash,
-                };
-                if end.offset > file.kept {
-                    break;
+    ) -> Result<(Vec<WrittenPart>, Vec<WrittenGroup>), Fault> {
+        let scans = self.files.iter().map(LogFile::scan).collect::<Result<Vec<_>, _>>()?;
+        let (mut beyond, mut parts) = (Vec::new(), Vec::new());
+        for (file, scan) in self.files.iter().zip(&scans) {
+            for found in scan.groups.iter().filter(|found| found.offset < file.kept) {
+                let (number, offset) = (file.header.number, found.offset + found.len as u64);
+                let past = (number, offset) > (registered.wal.file, registered.wal.offset);
+                let at = beyond.len();
+                if past {
+                    let end = WalPosition { file: number, offset, chain: found.hash };
+                    beyond.push(WrittenGroup { end, parts: Vec::new() });
                 }
-                let mut parts = Vec::new();
-                for part in &found.group.parts {
-                    parts.extend(replay_part(shared, file, found, part, ledgers)?);
-                }
-                let at = (registered.wal.file, registered.wal.offset);
-                let side = if (end.file, end.offset) <= at { &mut covered } else { &mut beyond };
-                side.push(WrittenGroup { end, parts });
+                parts.extend(found.group.parts.iter().map(|part| (part, file, found, past.then_some(at))));
+            }
+        }
+        parts.sort_by_key(|(part, ..)| part.first);
+        let mut covered = Vec::new();
+        for (part, file, found, group) in parts {
+            let Some(part) = replay_part(shared, file, found, part, ledgers)? else { continue };
+            match group.and_then(|at| beyond.get_mut(at)) {
+                Some(group) if part.first >= registered.ledgers[part.ledger].size => group.parts.push(part),
+                _ => covered.push(part),
             }
         }
         for (ledger, replay) in ledgers.iter().enumerate() {
@@ -156,7 +161,7 @@ impl Log {
         beyond: &mut [WrittenGroup],
     ) -> Result<OpenFile, Fault> {
         let Some(last) = self.files.last() else {
-            return OpenFile::begin(shared, Previous::default())?.finish(shared);
+            return OpenFile::begin(shared, Previous::default());
         };
         if let Some(cut) = self.torn() {
             let torn = &last.bytes[last.kept as usize..];
@@ -179,7 +184,7 @@ impl Log {
                 group.end = end;
             }
         }
-        file.finish(shared)
+        Ok(file)
     }
 }
 

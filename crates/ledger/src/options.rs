@@ -27,6 +27,9 @@ pub struct Options {
     pub queue_bytes: usize,
     /// Most entries written but not yet in a checkpoint; beyond it the writer waits.
     pub backlog_entries: usize,
+    /// Most entries of one ledger waiting to be sealed; beyond it appends are refused with a time to retry. Bounds the
+    /// write-ahead log, and so the time a start after a crash takes.
+    pub unsealed_entries: u64,
     /// Bytes kept back so that a full disk can still be recorded.
     pub reserve_bytes: usize,
     /// zstd level of write-ahead groups.
@@ -52,6 +55,7 @@ impl Default for Options {
             group_bytes: 1 << 20,
             queue_bytes: 64 << 20,
             backlog_entries: 1 << 20,
+            unsealed_entries: 1 << 20,
             reserve_bytes: 4 << 20,
             wal_level: 1,
             segment_level: 1,

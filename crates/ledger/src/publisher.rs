@@ -14,7 +14,7 @@ use tlog::tree::{Frontier, TileStack};
 use crate::fault::{Doing, Fault};
 use crate::shared::Shared;
 use crate::view::Published;
-use crate::writer::{WrittenGroup, wal_place};
+use crate::writer::{WrittenGroup, WrittenPart, wal_place};
 
 /// One ledger's tree, kept twice: as tiles, which is what gets published, and as a compact range fed only from
 /// bytes read back, which must arrive at the same root before anything is signed (DESIGN I3).
@@ -51,10 +51,10 @@ impl Publisher {
         &self.trees[ledger]
     }
 
-    /// Brings the trees to where the register says they were, from the groups that it covers.
-    pub(crate) fn restore(&mut self, groups: &[WrittenGroup]) -> Result<(), Fault> {
-        self.integrate(groups)?;
-        for part in groups.iter().flat_map(|group| &group.parts) {
+    /// Brings the trees to where the register says they were, from the parts that it covers.
+    pub(crate) fn restore(&mut self, parts: &[WrittenPart]) -> Result<(), Fault> {
+        self.integrate(parts)?;
+        for part in parts {
             part.leaves.iter().for_each(|leaf| self.trees[part.ledger].checker.push(*leaf));
         }
         Ok(())
@@ -66,7 +66,7 @@ impl Publisher {
     /// The one step that must never be undone is the register's; what it holds may have been signed.
     pub(crate) fn publish(&mut self, groups: &[WrittenGroup]) -> Result<(), Fault> {
         let Some(end) = groups.last().map(|group| group.end) else { return Ok(()) };
-        let changed = self.integrate(groups)?;
+        let changed = self.integrate(groups.iter().flat_map(|group| &group.parts))?;
         self.read_back(end)?;
         let signable = self.compare_roots(&changed)?;
         self.persist(end, &signable)?;
@@ -78,9 +78,12 @@ impl Publisher {
 
     /// Adds the entries to the trees and writes the tiles and bundles that became full. They need no sync: until
     /// their entries are sealed they are rebuilt from the write-ahead log.
-    fn integrate(&mut self, groups: &[WrittenGroup]) -> Result<Vec<usize>, Fault> {
+    fn integrate<'a>(
+        &mut self,
+        parts: impl IntoIterator<Item = &'a WrittenPart>,
+    ) -> Result<Vec<usize>, Fault> {
         let mut changed = Vec::new();
-        for part in groups.iter().flat_map(|group| &group.parts) {
+        for part in parts {
             let (tree, name) = (&mut self.trees[part.ledger], &self.shared.ledgers[part.ledger].name);
             if part.first < tree.tiles.size() {
                 continue; // copied to another write-ahead file, not new

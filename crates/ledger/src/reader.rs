@@ -99,7 +99,7 @@ fn stretch(shared: &Shared, ledger: usize, at: u64, end: u64) -> Result<(Vec<Sto
     };
     match wal {
         Some(part) => {
-            let records = wal_records(shared, ledger, &part)?;
+            let records = OpenPart::read(shared, ledger, &part)?.records()?;
             let end = end.min(part.first + part.count);
             let records = records.into_iter().filter(|record| (at..end).contains(&record.index)).collect();
             Ok((records, part.first + part.count))
@@ -112,36 +112,89 @@ fn stretch(shared: &Shared, ledger: usize, at: u64, end: u64) -> Result<(Vec<Sto
     }
 }
 
-/// All records of a part of the write-ahead log.
-pub(crate) fn wal_records(shared: &Shared, ledger: usize, at: &WalRef) -> Result<Vec<StoredRecord>, Fault> {
-    let path = layout::wal_file(at.file);
-    let bytes = shared.disk.read_at(&path, at.offset, at.len).doing("reading the write-ahead log")?;
-    let damaged = |reason: &str| Fault::damaged_at(&path, at.offset, reason);
-    let (group, ..) = Group::decode(&bytes).map_err(|error| damaged(error.reason))?;
-    let id = shared.ledgers[ledger].id;
-    let part = group.parts.iter().find(|part| part.ledger == id && part.first == at.first);
-    let part = part.ok_or_else(|| damaged("the group does not hold the entries it should"))?;
-    let mut records = Vec::with_capacity(at.count as usize);
-    let mut take = |block: Unpacked| {
-        for record in block.records() {
-            let entry = (record.index - part.first) as usize;
-            let entry = part.entries.chunks_exact(ENTRY_LEN).nth(entry);
-            let entry = entry.ok_or_else(|| damaged("a block holds a record without an entry"))?;
-            records.push(stored(&record, entry));
+/// A part of the write-ahead log, read and opened.
+pub(crate) struct OpenPart {
+    path: String,
+    offset: u64,
+    pub first: u64,
+    /// The entries, 58 bytes each.
+    pub entries: Vec<u8>,
+    /// The packed block of the control records; empty if there are none.
+    pub clear: Vec<u8>,
+    /// The packed block of the other records, decrypted; empty if there are none.
+    pub sealed: Vec<u8>,
+}
+
+impl OpenPart {
+    pub(crate) fn read(shared: &Shared, ledger: usize, at: &WalRef) -> Result<Self, Fault> {
+        let path = layout::wal_file(at.file);
+        let bytes = shared.disk.read_at(&path, at.offset, at.len).doing("reading the write-ahead log")?;
+        let damaged = |reason: &str| Fault::damaged_at(&path, at.offset, reason);
+        let (group, ..) = Group::decode(&bytes).map_err(|error| damaged(error.reason))?;
+        let id = shared.ledgers[ledger].id;
+        let part = group.parts.iter().find(|part| part.ledger == id && part.first == at.first);
+        let part = part.ok_or_else(|| damaged("the group does not hold the entries it should"))?;
+        let sealed = match part.sealed {
+            [] => Vec::new(),
+            sealed => {
+                let place = wal_place(at.file, group.number, id, part.first, part.count());
+                let opened = shared.keys.data_key(&at.key_id)?.open(&place.aad(), sealed);
+                opened.map_err(|_| damaged("a block does not open"))?
+            }
+        };
+        let (entries, clear) = (part.entries.to_vec(), part.clear.to_vec());
+        Ok(Self { path, offset: at.offset, first: at.first, entries, clear, sealed })
+    }
+
+    /// Index after its last entry.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + (self.entries.len() / ENTRY_LEN) as u64
+    }
+
+    /// First index, index after the last, and number of its records that are not control records.
+    pub(crate) fn span_of_events(&self) -> Option<(u64, u64, u32)> {
+        let is_event = |entry: &[u8]| Entry::decode(entry).is_ok_and(|entry| !entry.kind.is_control());
+        let events =
+            (self.first..).zip(self.entries.chunks_exact(ENTRY_LEN)).filter(|(_, entry)| is_event(entry));
+        events.map(|(index, _)| index).fold(None, |span, index| match span {
+            None => Some((index, index + 1, 1)),
+            Some((first, _, count)) => Some((first, index + 1, count + 1)),
+        })
+    }
+
+    /// Calls `each` with every control record.
+    pub(crate) fn each_clear(&self, each: impl FnMut(&BlockRecord<'_>)) -> Result<(), Fault> {
+        self.each(&self.clear, each)
+    }
+
+    /// Calls `each` with every other record.
+    pub(crate) fn each_sealed(&self, each: impl FnMut(&BlockRecord<'_>)) -> Result<(), Fault> {
+        self.each(&self.sealed, each)
+    }
+
+    fn each(&self, packed: &[u8], mut each: impl FnMut(&BlockRecord<'_>)) -> Result<(), Fault> {
+        if !packed.is_empty() {
+            let block = Unpacked::unpack(packed);
+            let block = block.map_err(|error| Fault::damaged_at(&self.path, self.offset, error.reason))?;
+            block.records().for_each(|record| each(&record));
         }
         Ok(())
-    };
-    if !part.clear.is_empty() {
-        take(Unpacked::unpack(part.clear).map_err(|error| damaged(error.reason))?)?;
     }
-    if !part.sealed.is_empty() {
-        let place = wal_place(at.file, group.number, id, part.first, part.count());
-        let sealer = shared.keys.data_key(&at.key_id)?;
-        let packed = sealer.open(&place.aad(), part.sealed).map_err(|_| damaged("a block does not open"))?;
-        take(Unpacked::unpack(&packed).map_err(|error| damaged(error.reason))?)?;
+
+    /// All its records with their entries, in index order.
+    fn records(&self) -> Result<Vec<StoredRecord>, Fault> {
+        let mut records = Vec::with_capacity(self.entries.len() / ENTRY_LEN);
+        let mut take = |record: &BlockRecord<'_>| {
+            let entry = record.index.checked_sub(self.first).map(|at| at as usize * ENTRY_LEN);
+            if let Some(entry) = entry.and_then(|at| self.entries.get(at..at + ENTRY_LEN)) {
+                records.push(stored(record, entry));
+            }
+        };
+        self.each_clear(&mut take)?;
+        self.each_sealed(&mut take)?;
+        records.sort_by_key(|record| record.index);
+        Ok(records)
     }
-    records.sort_by_key(|record| record.index);
-    Ok(records)
 }
 
 /// The records of a range within one bundle, from the segments that cover it.

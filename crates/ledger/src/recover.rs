@@ -54,7 +54,7 @@ pub(crate) fn open(
     create_ledgers(&cell, &keys, disk.as_ref(), env.as_ref(), &options)?;
     let before = cell.value();
     let now = env.now_ms();
-    cell.change(before.written_ms, |register| {
+    cell.change(now, |register| {
         register.writer_epoch += 1;
         register.settings = options.settings;
         register.stopped = false;
@@ -84,6 +84,7 @@ pub(crate) fn open(
     let writer = Writer::new(shared.clone(), ends, file);
     let mut core = Core { shared: shared.clone(), writer, publisher, sealer, inbox: beyond };
     core.commit(opening_records(&shared, &before, &log, now)?)?;
+    shared.register.start_clock();
     core.publish()?;
     for (ledger, size) in stale {
         drop_partials(&shared, ledger, size)?;

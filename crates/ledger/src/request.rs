@@ -5,6 +5,8 @@ use record::control::Numbering;
 use record::entry::{ENTRY_LEN, Kind};
 use record::facet::{FACETS, Facet, FacetDraft, WhenDraft};
 
+use crate::view::WalRef;
+
 /// A record ready to be numbered: everything about it that does not depend on its place in the ledger has been
 /// hashed, by whoever submits it, so that the writer has little left to do.
 pub struct Prepared {
@@ -238,6 +240,15 @@ pub enum Request {
         /// Who waits for them to be durable.
         pending: Option<Pending<Entered>>,
     },
+    /// Copies parts of old write-ahead files to the end of the log, so that the files can go.
+    #[doc(hidden)]
+    Carry(Carry),
+}
+
+/// Parts to carry forward, per ledger.
+pub struct Carry {
+    pub(crate) parts: Vec<(usize, WalRef)>,
+    pub(crate) pending: Option<Pending<Entered>>,
 }
 
 /// Whether records of the ledger itself are durable.
@@ -254,7 +265,7 @@ impl Request {
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Append { batch, .. } => batch.records.iter().map(Prepared::weight).sum(),
-            Self::Open { .. } | Self::Control { .. } => 1024,
+            Self::Open { .. } | Self::Control { .. } | Self::Carry(_) => 1024,
         }
     }
 
@@ -263,7 +274,7 @@ impl Request {
         match self {
             Self::Append { pending, .. } => pending.answer(Outcome::Refused(refusal)),
             Self::Open { pending, .. } => pending.answer(Err(refusal)),
-            Self::Control { pending, .. } => drop(pending),
+            Self::Control { pending, .. } | Self::Carry(Carry { pending, .. }) => drop(pending),
         }
     }
 }

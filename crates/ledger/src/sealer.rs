@@ -6,10 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use env::random;
-use evidence::block::BlockRecord;
 use evidence::layout;
 use evidence::register::Registered;
-use evidence::segment::{self, ALIGN, Class, Header, SegmentWriter};
+use evidence::segment::{self, ALIGN, Class, Header, PackedBlock, SegmentWriter};
 use evidence::wal::{self, FileHeader};
 use record::control::Sealed;
 use record::entry::{ENTRY_LEN, Entry, Kind};
@@ -22,13 +21,21 @@ use tlog::tile::{TILE_WIDTH, Tile, bundle_path, decode_tile, full_tiles};
 use tlog::tree::Frontier;
 
 use crate::fault::{Doing, Fault};
-use crate::reader::{full_bundle, wal_records};
+use crate::reader::{OpenPart, full_bundle};
 use crate::shared::Shared;
 use crate::sources::Sources;
-use crate::view::SegmentRef;
+use crate::view::{SegmentRef, WalRef};
 
 /// Compressed bytes after which a segment is closed, so that it fits in memory and in one upload.
 const SEGMENT_BYTES: u64 = 32 << 20;
+
+/// Packed bytes from which a block of the write-ahead log goes into a segment without being packed again.
+const MOVED_BLOCK: usize = 48 << 10;
+
+/// Write-ahead files after which unsealed entries are copied forward instead of keeping the file.
+const CARRY_AFTER: u64 = 3;
+/// Ledgers with more unsealed entries than this are sealed soon, so nothing of them is copied.
+const CARRY_BELOW: u64 = 4 * ALIGN;
 
 /// Seals ranges of each ledger, in order.
 pub(crate) struct Sealer {
@@ -172,24 +179,28 @@ impl Sealer {
             view.wal.iter().take_while(|part| part.first < range.end).copied().collect()
         };
         for part in parts {
-            for stored in wal_records(&self.shared, ledger, &part)? {
-                if !range.contains(&stored.index) {
-                    continue;
+            let part = OpenPart::read(&self.shared, ledger, &part)?;
+            // A large block inside the range moves as it is: only its encryption is of another place.
+            if part.sealed.len() >= MOVED_BLOCK && range.contains(&part.first) && part.end() <= range.end {
+                if let Some((first, end, count)) = part.span_of_events() {
+                    let bytes = part.sealed.clone();
+                    events.push_packed(PackedBlock { first, end, count, bytes }, nonce);
                 }
-                let record = BlockRecord {
-                    index: stored.index,
-                    opening: stored.opening.clone(),
-                    facets: std::array::from_fn(|facet| &stored.facets[facet][..]),
-                };
-                match stored.decoded().is_some_and(|entry| entry.kind.is_control()) {
-                    true => control.push(&record, nonce),
-                    false => events.push(&record, nonce),
-                }
+            } else {
+                part.each_sealed(|record| {
+                    if range.contains(&record.index) {
+                        events.push(record, nonce);
+                    }
+                })?;
             }
+            part.each_clear(|record| {
+                if range.contains(&record.index) {
+                    control.push(record, nonce);
+                }
+            })?;
         }
         let (mut segments, mut records) = (Vec::new(), Vec::new());
-        for (class, bytes) in
-            [(Class::Events, events.finish(nonce())), (Class::Control, control.finish(nonce()))]
+        for (class, bytes) in [(Class::Events, events.finish(nonce)), (Class::Control, control.finish(nonce))]
         {
             let Some(bytes) = bytes else {
                 if class == Class::Events {
@@ -331,9 +342,27 @@ impl Sealer {
         self.release_wal()
     }
 
+    /// The parts to carry forward, if ledgers with little in them keep old write-ahead files: everything unsealed that
+    /// lies in files from which the log has moved on by [`CARRY_AFTER`].
+    pub(crate) fn carry_due(&self) -> Option<Vec<(usize, WalRef)>> {
+        let newest = self.shared.register.value().wal.file;
+        let limit = newest.checked_sub(CARRY_AFTER)?;
+        let mut parts = Vec::new();
+        for ledger in 0..self.ledgers.len() {
+            let view = self.shared.view.ledger(ledger);
+            let old = view.wal.iter().filter(|part| part.file < limit);
+            // What is about to be sealed need not be copied first.
+            if view.end - view.sealed < CARRY_BELOW {
+                parts.extend(old.map(|part| (ledger, *part)));
+            }
+        }
+        parts.truncate(evidence::wal::PARTS_MAX);
+        (!parts.is_empty()).then_some(parts)
+    }
+
     /// Removes the write-ahead files before the oldest that is needed: first the register's floor, then the files,
     /// then their keys.
-    fn release_wal(&self) -> Result<(), Fault> {
+    pub(crate) fn release_wal(&self) -> Result<(), Fault> {
         let register = self.shared.register.value();
         let floor = self.shared.view.oldest_wal_file().unwrap_or(u64::MAX).min(register.wal.file);
         if floor <= register.wal_floor {

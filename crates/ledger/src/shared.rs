@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use env::Env;
 use evidence::register::Registered;
@@ -32,28 +32,47 @@ pub(crate) struct LedgerIdentity {
 /// The register as last written. Publisher and sealer both change it, each its own part.
 pub(crate) struct RegisterCell {
     register: DiskRegister,
-    state: Mutex<(Option<Held>, Registered)>,
+    state: Mutex<CellState>,
+}
+
+struct CellState {
+    held: Option<Held>,
+    value: Registered,
+    /// Whether the time it was written is written too, see [`RegisterCell::start_clock`].
+    recording: bool,
 }
 
 impl RegisterCell {
     pub(crate) fn new(register: DiskRegister, held: Held, value: Registered) -> Self {
-        Self { register, state: Mutex::new((Some(held), value)) }
+        Self { register, state: Mutex::new(CellState { held: Some(held), value, recording: false }) }
     }
 
     pub(crate) fn value(&self) -> Registered {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.lock().value.clone()
+    }
+
+    /// Lets changes say when they were made. Until the downtime is on record they must not: a start that is cut off
+    /// would hide since when nothing could be recorded (DESIGN I6).
+    pub(crate) fn start_clock(&self) {
+        self.lock().recording = true;
     }
 
     /// Changes the register; durable on return. After a fault every further change is refused, since nobody
     /// knows what the register holds.
     pub(crate) fn change(&self, now_ms: u64, change: impl FnOnce(&mut Registered)) -> Result<(), Fault> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = state.0.take().ok_or(Fault::Fenced)?;
-        let mut next = state.1.clone();
+        let mut state = self.lock();
+        let held = state.held.take().ok_or(Fault::Fenced)?;
+        let mut next = state.value.clone();
         change(&mut next);
-        next.written_ms = next.written_ms.max(now_ms);
-        let held = self.register.swap(held, next.format()).doing("writing the register")?;
-        *state = (Some(held), next);
+        if state.recording {
+            next.written_ms = next.written_ms.max(now_ms);
+        }
+        state.held = Some(self.register.swap(held, next.format()).doing("writing the register")?);
+        state.value = next;
         Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CellState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ use crate::core::Core;
 use crate::fault::Fault;
 use crate::intake::{Gate, Intake, Taken};
 use crate::publisher::Publisher;
-use crate::request::{Entered, Pending, Refusal, Request};
+use crate::request::{Carry, Entered, Pending, Refusal, Request};
 use crate::sealer::Sealer;
 use crate::shared::Shared;
 use crate::writer::{Writer, WrittenGroup};
@@ -88,8 +88,10 @@ impl Run<'_> {
             }
             requests.extend(watch.due());
             if !requests.is_empty() {
-                self.backlog.push(writer.commit(requests)?, options.backlog_entries);
-                unmarked = true;
+                for group in writer.commit(requests)? {
+                    self.backlog.push(group, options.backlog_entries);
+                    unmarked = true;
+                }
             } else if unmarked {
                 self.backlog.push(writer.mark_synced()?, options.backlog_entries);
                 unmarked = false;
@@ -106,6 +108,7 @@ impl Run<'_> {
         let mut settled = self.shared.env.monotonic();
         while let Some(groups) = self.backlog.take(interval) {
             publisher.publish(&groups)?;
+            self.throttle();
             let now = self.shared.env.monotonic();
             if groups.is_empty() || now.saturating_sub(settled) >= SETTLE {
                 publisher.settle()?;
@@ -120,27 +123,43 @@ impl Run<'_> {
     fn seal(&self, sealer: &mut Sealer) -> Result<(), Fault> {
         while !self.stopping.load(Ordering::SeqCst) && !self.failed() {
             let Some(mut prepared) = sealer.prepare(false)? else {
+                if let Some(parts) = sealer.carry_due() {
+                    self.enter(|pending| Request::Carry(Carry { parts, pending }));
+                }
+                sealer.release_wal()?;
                 self.shared.view.wait_published(Duration::from_millis(500));
                 continue;
             };
-            let (answer, entered) = channel();
-            let pending = Pending::new(move |entered: Entered| {
-                // The receiver waits below; nothing is lost if it does not.
-                let _ = answer.send(entered);
-            });
-            let records = std::mem::take(&mut prepared.records);
-            self.intake.submit(Request::Control {
-                ledger: prepared.ledger(),
-                records,
-                pending: Some(pending),
-            });
+            let (records, ledger) = (std::mem::take(&mut prepared.records), prepared.ledger());
             // Not entered: the engine is stopping or failing, and the next start drops or takes over the segments.
-            match entered.recv() {
-                Ok(Entered(true)) => sealer.finish(prepared)?,
-                _ => return Ok(()),
+            if !self.enter(|pending| Request::Control { ledger, records, pending }) {
+                return Ok(());
             }
+            sealer.finish(prepared)?;
+            self.throttle();
         }
         Ok(())
+    }
+
+    /// Hands a request to the writer and waits until it is durable; false if it was not entered.
+    fn enter(&self, request: impl FnOnce(Option<Pending<Entered>>) -> Request) -> bool {
+        let (answer, entered) = channel();
+        let pending = Pending::new(move |entered: Entered| {
+            // The receiver waits below; nothing is lost if it does not.
+            let _ = answer.send(entered);
+        });
+        self.intake.submit(request(Some(pending)));
+        entered.recv() == Ok(Entered(true))
+    }
+
+    /// Keeps appends out while sealing lags too far behind.
+    fn throttle(&self) {
+        let unsealed = |ledger| {
+            let view = self.shared.view.ledger(ledger);
+            view.end - view.sealed
+        };
+        let most = (0..self.shared.ledgers.len()).map(unsealed).max().unwrap_or(0);
+        self.intake.throttle(most > self.shared.options.unsealed_entries);
     }
 }
 

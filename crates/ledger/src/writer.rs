@@ -19,7 +19,8 @@ use storage::DiskFile;
 use tlog::hash::Hash;
 
 use crate::fault::{Doing, Fault};
-use crate::request::{Batch, Entered, Opened, Outcome, Pending, Prepared, Recorded, Refusal, Request};
+use crate::reader::OpenPart;
+use crate::request::{Batch, Carry, Entered, Opened, Outcome, Pending, Prepared, Recorded, Refusal, Request};
 use crate::shared::Shared;
 use crate::sources::Sources;
 use crate::view::WalRef;
@@ -65,11 +66,14 @@ pub(crate) struct OpenFile {
     groups: u64,
     key_id: [u8; 16],
     sealer: Arc<Sealer>,
+    /// Whether it has its name.
+    named: bool,
 }
 
 impl OpenFile {
-    /// Begins the write-ahead file after `previous`. It has no name until [`OpenFile::finish`], so that a crash
-    /// leaves either no file or one with a good header and all groups copied into it.
+    /// Begins the write-ahead file after `previous`. It has no name until the first [`OpenFile::append`], so that a
+    /// crash leaves either no file or one with a good header, all groups copied into it, and a group of its own: at
+    /// recovery, the one that says what was cut off.
     pub(crate) fn begin(shared: &Shared, previous: Previous) -> Result<Self, Fault> {
         let number = previous.number + 1;
         let path = layout::wal_file(number);
@@ -81,7 +85,7 @@ impl OpenFile {
         let mut chain = [0; 32];
         chain.copy_from_slice(&bytes[HEADER_LEN - 32..]);
         let offset = HEADER_LEN as u64;
-        Ok(Self { handle, number, offset, synced: 0, chain, groups: 0, key_id, sealer })
+        Ok(Self { handle, number, offset, synced: 0, chain, groups: 0, key_id, sealer, named: false })
     }
 
     /// Copies a group of an older file, whose number and key are given, and returns the position after it. Its
@@ -119,16 +123,6 @@ impl OpenFile {
         Ok(self.position())
     }
 
-    /// Makes the file durable, then gives it its name, durably.
-    pub(crate) fn finish(mut self, shared: &Shared) -> Result<Self, Fault> {
-        let path = layout::wal_file(self.number);
-        self.handle.sync().doing("creating a write-ahead file")?;
-        self.synced = self.offset;
-        shared.disk.rename(&format!("{path}.tmp"), &path).doing("creating a write-ahead file")?;
-        shared.disk.sync_dir(layout::WAL).doing("creating a write-ahead file")?;
-        Ok(self)
-    }
-
     pub(crate) fn position(&self) -> WalPosition {
         WalPosition { file: self.number, offset: self.offset, chain: self.chain }
     }
@@ -138,11 +132,18 @@ impl OpenFile {
         wal_place(self.number, self.groups, ledger, first, count)
     }
 
-    /// Appends a group and makes it durable. Returns its offset and length.
-    fn append(&mut self, parts: Vec<Part<'_>>) -> Result<(u64, usize), Fault> {
+    /// Appends a group and makes it durable, with the name of the file if it has none yet. Returns its offset and
+    /// length.
+    fn append(&mut self, shared: &Shared, parts: Vec<Part<'_>>) -> Result<(u64, usize), Fault> {
         let written = self.write(parts)?;
         self.handle.sync().doing("syncing the write-ahead log")?;
         self.synced = self.offset;
+        if !self.named {
+            let path = layout::wal_file(self.number);
+            shared.disk.rename(&format!("{path}.tmp"), &path).doing("creating a write-ahead file")?;
+            shared.disk.sync_dir(layout::WAL).doing("creating a write-ahead file")?;
+            self.named = true;
+        }
         Ok(written)
     }
 
@@ -189,38 +190,87 @@ impl Writer {
         Self { shared, ledgers, file }
     }
 
-    /// Enters `requests` as one group: numbers them, writes them, makes them durable, answers, and returns the
-    /// group for the publisher. Refused requests are answered at once.
+    /// Enters `requests` as one group: numbers them, writes them, makes them durable, answers, and returns what was
+    /// written for the publisher. Refused requests are answered at once.
     ///
     /// # Errors
     /// After a fault nothing more may be written here; those who wait have been answered [`Outcome::Unknown`].
-    pub(crate) fn commit(&mut self, requests: Vec<Request>) -> Result<WrittenGroup, Fault> {
-        let mut group = Vec::new();
+    pub(crate) fn commit(&mut self, requests: Vec<Request>) -> Result<Vec<WrittenGroup>, Fault> {
+        let (mut group, mut written) = (Vec::new(), Vec::new());
         let mut answers: Answers = Vec::new();
         for request in requests {
-            self.enter(request, &mut group, &mut answers);
+            match request {
+                Request::Carry(carry) => written.push(self.carry(carry)?),
+                request => self.enter(request, &mut group, &mut answers),
+            }
         }
-        let written = self.write(group)?;
+        if !group.is_empty() {
+            written.push(self.write(group)?);
+        }
         for answer in answers {
             answer();
         }
         Ok(written)
     }
 
+    /// Copies parts of old files into a group of their own. A ledger with few entries would otherwise keep every
+    /// file since its last whole bundle.
+    fn carry(&mut self, Carry { parts, pending }: Carry) -> Result<WrittenGroup, Fault> {
+        self.rotate()?;
+        let mut read = Vec::new();
+        for (ledger, at) in &parts {
+            read.push((*ledger, OpenPart::read(&self.shared, *ledger, at)?));
+        }
+        let sealed: Vec<Vec<u8>> = read
+            .iter()
+            .map(|(ledger, part)| match &part.sealed[..] {
+                [] => Vec::new(),
+                packed => {
+                    let place =
+                        self.file.place(self.shared.ledgers[*ledger].id, part.first, part.end() - part.first);
+                    self.file.sealer.seal(random(self.shared.env.as_ref()), &place.aad(), packed)
+                }
+            })
+            .collect();
+        let group = read.iter().zip(&sealed).map(|((ledger, part), sealed)| Part {
+            ledger: self.shared.ledgers[*ledger].id,
+            first: part.first,
+            entries: &part.entries,
+            clear: &part.clear,
+            sealed,
+        });
+        let block = self.file.groups;
+        let (offset, len) = self.file.append(&self.shared, group.collect())?;
+        for (ledger, at) in parts {
+            self.shared.view.moved(
+                ledger,
+                at.first,
+                (self.file.number, offset, len, block, self.file.key_id),
+            );
+        }
+        if let Some(pending) = pending {
+            pending.answer(Entered(true));
+        }
+        Ok(WrittenGroup { end: self.file.position(), parts: Vec::new() })
+    }
+
     /// Writes a group without parts: it tells that everything before it was durable.
     pub(crate) fn mark_synced(&mut self) -> Result<WrittenGroup, Fault> {
-        self.file.append(Vec::new())?;
+        self.file.append(&self.shared, Vec::new())?;
         Ok(WrittenGroup { end: self.file.position(), parts: Vec::new() })
+    }
+
+    /// Goes on to the next file if this one is full.
+    fn rotate(&mut self) -> Result<(), Fault> {
+        if self.file.named && self.file.offset >= self.shared.options.wal_file_bytes {
+            self.file = OpenFile::begin(&self.shared, self.file.as_previous())?;
+        }
+        Ok(())
     }
 
     /// Writes and syncs the assembled parts.
     fn write(&mut self, group: Vec<Assembly>) -> Result<WrittenGroup, Fault> {
-        if group.is_empty() {
-            return Ok(WrittenGroup { end: self.file.position(), parts: Vec::new() });
-        }
-        if self.file.offset >= self.shared.options.wal_file_bytes {
-            self.file = OpenFile::begin(&self.shared, self.file.as_previous())?.finish(&self.shared)?;
-        }
+        self.rotate()?;
         let level = self.shared.options.wal_level;
         let packed: Vec<(Vec<u8>, Vec<u8>)> = group
             .iter()
@@ -243,7 +293,7 @@ impl Writer {
             sealed,
         });
         let (number, block, key_id) = (self.file.number, self.file.groups, self.file.key_id);
-        let (offset, len) = self.file.append(parts.collect())?;
+        let (offset, len) = self.file.append(&self.shared, parts.collect())?;
         let parts = group.into_iter().map(|part| {
             let count = part.leaves.len() as u64;
             let received_ms = part.received_ms;
@@ -289,6 +339,8 @@ impl Writer {
                     answers.push(Box::new(move || pending.answer(Entered(true))));
                 }
             }
+            // Written by itself, before the group.
+            Request::Carry(_) => {}
         }
     }
 

@@ -283,41 +283,43 @@ impl LedgerCheck<'_> {
         let mut damage = Vec::new();
         let mut head = tree.frontier(size).unwrap_or_default();
         let mut at_register = (head.size() == state.size).then(|| head.root());
-        for (file, found) in self.log.iter().flat_map(|file| file.groups().map(move |found| (file, found))) {
-            for part in found.group.parts.iter().filter(|part| part.ledger == state.id) {
-                let place = |kind, detail: &str| {
-                    Damage::new(kind, layout::wal_file(file.number), detail).at(found.offset)
-                };
-                if part.first > head.size() && tree.damage.is_empty() {
+        // By index, not by place: a part that was carried forward lies behind newer ones.
+        let mut parts = self.parts();
+        parts.sort_by_key(|(_, _, part)| part.first);
+        for (file, found, part) in parts {
+            let place = |kind, detail: &str| {
+                Damage::new(kind, layout::wal_file(file.number), detail).at(found.offset)
+            };
+            if part.first > head.size() && tree.damage.is_empty() {
+                damage.push(place(DamageKind::Contradiction, "the group does not continue its ledger").of(
+                    &state.name,
+                    head.size(),
+                    part.first,
+                ));
+                continue;
+            }
+            let known = tree.known_leaves(self.data, &state.name, part.first, part.end().min(size));
+            for (leaf, entry) in known.iter().zip(part.entries.chunks_exact(ENTRY_LEN)) {
+                if leaf_hash(entry) != *leaf && tree.damage.is_empty() {
                     damage.push(
-                        place(DamageKind::Contradiction, "the group does not continue its ledger").of(
+                        place(DamageKind::Contradiction, "the group holds other entries than the tree").of(
                             &state.name,
-                            head.size(),
                             part.first,
+                            part.end(),
                         ),
                     );
-                    continue;
+                    break;
                 }
-                let known = tree.known_leaves(self.data, &state.name, part.first, part.end().min(size));
-                for (leaf, entry) in known.iter().zip(part.entries.chunks_exact(ENTRY_LEN)) {
-                    if leaf_hash(entry) != *leaf && tree.damage.is_empty() {
-                        damage.push(
-                            place(DamageKind::Contradiction, "the group holds other entries than the tree")
-                                .of(&state.name, part.first, part.end()),
-                        );
-                        break;
-                    }
-                }
-                if part.end() <= head.size() || part.first > head.size() {
-                    continue;
-                }
-                let new = &part.entries[(head.size() - part.first) as usize * ENTRY_LEN..];
-                tree.summary.join(RunSummary::of(head.size(), new));
-                for entry in new.chunks_exact(ENTRY_LEN) {
-                    head.push(leaf_hash(entry));
-                    if head.size() == state.size {
-                        at_register = Some(head.root());
-                    }
+            }
+            if part.end() <= head.size() || part.first > head.size() {
+                continue;
+            }
+            let new = &part.entries[(head.size() - part.first) as usize * ENTRY_LEN..];
+            tree.summary.join(RunSummary::of(head.size(), new));
+            for entry in new.chunks_exact(ENTRY_LEN) {
+                head.push(leaf_hash(entry));
+                if head.size() == state.size {
+                    at_register = Some(head.root());
                 }
             }
         }
@@ -367,6 +369,14 @@ impl LedgerCheck<'_> {
             result.join(part);
         }
         result
+    }
+
+    /// The parts of this ledger in the write-ahead log.
+    fn parts(&self) -> Vec<(&LogFile<'_>, &wal::Found<'_>, &wal::Part<'_>)> {
+        let groups = self.log.iter().flat_map(|file| file.groups().map(move |found| (file, found)));
+        let parts =
+            groups.flat_map(|(file, found)| found.group.parts.iter().map(move |part| (file, found, part)));
+        parts.filter(|(_, _, part)| part.ledger == self.state.id).collect()
     }
 
     fn sealer(&self, file: &LogFile<'_>) -> Option<&crate::seal::Sealer> {

@@ -165,3 +165,44 @@ fn the_running_engine_acknowledges_commits_and_seals() {
         assert_eq!(core.reads().record(0, recorded.index).unwrap().unwrap().entry, recorded.entry);
     }
 }
+
+/// A ledger with little in it must not keep every write-ahead file since its last whole bundle, and must be there
+/// after a crash although its entries lie behind newer ones.
+#[test]
+fn a_quiet_ledger_does_not_pin_the_log_of_a_busy_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || {
+        let (data, keys) = disks(dir.path());
+        let ledgers = vec!["main".to_owned(), "quiet".to_owned()];
+        let options = Options { ledgers, wal_file_bytes: 16 << 10, ..options() };
+        Core::open(data, keys, Arc::new(SystemEnv::new()), options).unwrap()
+    };
+    let files = || std::fs::read_dir(dir.path().join("data/wal")).unwrap().count();
+    let mut core = open();
+    let mut quiet = Vec::new();
+    for round in 0..60 {
+        let (request, answered) = append(1, None, (0..64).map(|n| event(round * 64 + n)).collect());
+        core.commit(vec![request]).unwrap();
+        durable(&answered);
+        if round % 10 == 0 {
+            let (answer, answered) = channel();
+            let pending = Pending::new(move |outcome| answer.send(outcome).unwrap());
+            let batch = Batch { source: 1, numbered: None, records: vec![event(round)] };
+            core.commit(vec![Request::Append { ledger: 1, batch, pending }]).unwrap();
+            quiet.extend(durable(&answered));
+        }
+        core.publish().unwrap();
+        while core.seal(false).unwrap() {}
+        core.publish().unwrap();
+        if round % 13 == 12 {
+            drop(core);
+            core = open();
+        }
+    }
+    assert!(files() <= 8, "{} write-ahead files are kept", files());
+    core.stop().unwrap();
+    let core = open();
+    for recorded in &quiet {
+        assert_eq!(core.reads().record(1, recorded.index).unwrap().unwrap().entry, recorded.entry);
+    }
+}

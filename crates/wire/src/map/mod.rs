@@ -72,7 +72,7 @@ pub fn map(raw: &[u8], format: Option<Format>) -> Mapped {
 
 /// The quarantine record of an input too large to keep: its length in bytes and the hash of its bytes.
 pub fn oversize(size: u64, sha256: [u8; 32]) -> FacetDraft {
-    let reason = format!("larger than {} bytes", crate::MAX_EVENT);
+    let reason = format!("too large to be kept whole: {size} bytes");
     let hash = sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     quarantine([("reason", reason.into()), ("sha256", hash.into()), ("size", size.into())])
 }
@@ -158,6 +158,11 @@ fn take_text<'a>(slot: &mut Text<'a>, key: Cow<'a, str>, value: Value<'a>, unmap
         Value::String(_) | Value::Null => {}
         other => unmapped.push(key, other),
     }
+}
+
+/// Where an address goes in an endpoint: not all that stands in the place of one is one.
+fn address_key(address: &str, otherwise: &'static str) -> &'static str {
+    if address.parse::<std::net::IpAddr>().is_ok() { "ip" } else { otherwise }
 }
 
 /// The names OCSF has for outcomes.

@@ -1,11 +1,10 @@
 //! Values that hold a list, whose elements are records: handed out one by one, while the rest of the value is put
 //! together as its envelope.
 
+use super::list::{Named, begins_list, names_list};
 use super::scan::Stop;
 use super::{Framing, Piece, Scanner, Splitter, State};
-use memchr::memmem::{self, Finder};
 use record::json::{self, Value};
-use std::sync::LazyLock;
 
 /// What has been read of a container.
 #[derive(Default)]
@@ -13,6 +12,8 @@ pub(super) struct Container {
     /// The bytes outside of lists. Read by `scanner`, but for the brackets of the lists.
     envelope: Vec<u8>,
     scanner: Scanner,
+    /// An array called `items` has come too late to be a list.
+    past_items: bool,
     part: Part,
 }
 
@@ -30,66 +31,6 @@ enum Part {
     Bare,
 }
 
-/// What a list of `Records` is called in its container.
-static RECORDS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"Records\""));
-
-/// Whether the value that begins with `head` holds a list that begins there.
-///
-/// An array does if it begins with an object or is empty: a log line may begin with `[` as well. An object does if it
-/// has a member `Records`, or `items` with nothing but kind, apiVersion and metadata ahead of it, that is an array.
-fn begins_list(head: &[u8]) -> bool {
-    if let Some(rest) = head.strip_prefix(b"[") {
-        return matches!(rest.trim_ascii_start().first(), Some(b'{' | b']'));
-    }
-    let first_key = head.get(1..).unwrap_or_default().trim_ascii_start();
-    let may_have_items = ENVELOPE_KEYS.iter().any(|key| first_key.starts_with(key.as_bytes()));
-    list_opens_at(head, RECORDS.find_iter(head))
-        || may_have_items && list_opens_at(head, memmem::find_iter(head, b"\"items\""))
-}
-
-/// Keys that may stand ahead of `items`, and that itself.
-const ENVELOPE_KEYS: [&str; 4] = ["\"kind\"", "\"apiVersion\"", "\"metadata\"", "\"items\""];
-
-/// Whether one of the places where a name was found is a member of the outermost object, with an array for its value.
-fn list_opens_at(head: &[u8], places: impl Iterator<Item = usize>) -> bool {
-    let mut scanner = Scanner::default();
-    let mut scanned = 0;
-    for place in places {
-        let Some(colon) = memchr::memchr(b':', &head[place..]) else { return false };
-        let after = &head[place + colon + 1..];
-        let space = after.len() - after.trim_ascii_start().len();
-        let opening = place + colon + 1 + space;
-        if head.get(opening) != Some(&b'[') || opening < scanned || !names_list(&head[..opening]) {
-            continue;
-        }
-        if scanner.scan(&head[..opening], scanned, false) != Stop::More {
-            return false;
-        }
-        if scanner.is_in_outer() {
-            return true;
-        }
-        scanned = opening;
-    }
-    false
-}
-
-/// Whether `ahead`, all of an object ahead of an array in it, ends with the name of a list and a colon.
-fn names_list(ahead: &[u8]) -> bool {
-    let Some(name) = ahead.trim_ascii_end().strip_suffix(b":") else { return false };
-    let name = name.trim_ascii_end();
-    if let Some(ahead) = name.strip_suffix(b"\"Records\"") {
-        return is_member_start(ahead);
-    }
-    let Some(ahead) = name.strip_suffix(b"\"items\"").filter(|ahead| is_member_start(ahead)) else {
-        return false;
-    };
-    let ahead = ahead.trim_ascii_end();
-    let mut ahead = ahead.strip_suffix(b",").unwrap_or(ahead).to_vec();
-    ahead.push(b'}');
-    let known = |key: &str| matches!(key, "kind" | "apiVersion" | "metadata");
-    matches!(json::parse(&ahead), Ok(Value::Object(members)) if members.iter().all(|(key, _)| known(key)))
-}
-
 /// What one byte of the envelope did.
 enum Step {
     Next,
@@ -100,9 +41,7 @@ enum Step {
 
 impl Container {
     fn envelope_byte(&mut self, byte: u8) -> Step {
-        if byte == b'['
-            && (self.envelope.is_empty() || self.scanner.is_in_outer() && names_list(&self.envelope))
-        {
+        if byte == b'[' && self.is_list_next() {
             self.envelope.push(byte);
             return Step::List;
         }
@@ -115,6 +54,19 @@ impl Container {
             Stop::More | Stop::Line(_) => self.envelope.push(byte),
         }
         Step::Next
+    }
+
+    /// Whether the array that begins behind the envelope is a list, or the whole container is one.
+    fn is_list_next(&mut self) -> bool {
+        if self.envelope.is_empty() {
+            return true;
+        }
+        if !self.scanner.is_in_outer() {
+            return false;
+        }
+        let named = names_list(&self.envelope, !self.past_items);
+        self.past_items |= matches!(named, Named::TooLate);
+        matches!(named, Named::List)
     }
 
     /// Whether the envelope, read whole, says nothing that its elements do not: kind, apiVersion, and metadata without
@@ -134,11 +86,6 @@ impl Container {
             _ => false,
         })
     }
-}
-
-/// Whether a member may begin behind `ahead`; else what looked like a key was the end of a string.
-fn is_member_start(ahead: &[u8]) -> bool {
-    matches!(ahead.trim_ascii_end().last(), Some(b'{' | b','))
 }
 
 impl Splitter {

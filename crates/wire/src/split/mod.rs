@@ -20,6 +20,7 @@
 mod container;
 mod hold;
 mod lines;
+mod list;
 mod scan;
 mod values;
 

@@ -4,7 +4,7 @@
 /// parser to say; a bracket that closes the other kind, or a line break inside a string, is damage seen even here.
 #[derive(Clone, Default)]
 pub(super) struct Scanner {
-    depth: u32,
+    depth: u64,
     /// One bit for each of the outer [`TYPED`] levels, the innermost lowest: set for an object.
     kinds: u128,
     quoted: bool,
@@ -12,7 +12,7 @@ pub(super) struct Scanner {
 }
 
 /// Levels whose bracket is remembered; the parser refuses half as many.
-const TYPED: u32 = 128;
+const TYPED: u64 = 128;
 
 /// Why a scan stopped.
 #[derive(Debug, PartialEq)]

@@ -243,6 +243,26 @@ fn an_envelope_beyond_the_limit_is_a_broken_record() {
     assert_eq!(pieces[3], Got::Record("{\"b\":2}".to_owned()));
 }
 
+/// Input made to have its list looked for again and again takes no longer than any other.
+#[test]
+fn the_search_for_a_list_is_linear() {
+    let megabyte = |unit: &str, head: &str| format!("{head}{}", unit.repeat((1 << 20) / unit.len()));
+    let limits = Limits { envelope: 1 << 20, ..Limits::default() };
+    for input in [
+        megabyte("\"Records\"", "{"),
+        megabyte("\"Records\":[", "{\"a\":["),
+        megabyte("\"items\":[],", "{\"kind\":1,\"a\":1,"),
+        megabyte("\"items\":[],", "{\"items\":1,\"Records\":[],"),
+        megabyte("\"items\":[", "{\"kind\":["),
+        megabyte("\"Records\"    ", "{"),
+        megabyte("[", "{\"Records\":["),
+        megabyte("{\"a\":", ""),
+    ] {
+        let pieces = split(limits, &[input.as_bytes()]);
+        assert!(pieces.len() <= 2, "{}", pieces.len());
+    }
+}
+
 #[test]
 fn a_finished_splitter_starts_anew() {
     let mut splitter = Splitter::new(Limits::default());

@@ -79,6 +79,7 @@ fn kubernetes_peer_claims_and_trust_are_three_fields() {
         json!({ "sourceIPs": ["192.0.2.1"] }),
         &[("src_endpoint", json!({ "ip": "192.0.2.1" })), ("http_request", Value::Null)],
     );
+    kubernetes(json!({ "sourceIPs": ["here"] }), &[("src_endpoint", json!({ "hostname": "here" }))]);
     kubernetes(
         json!({ "sourceIPs": ["203.0.113.9", "198.51.100.7", "10.0.0.5"] }),
         &[

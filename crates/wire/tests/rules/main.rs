@@ -110,7 +110,7 @@ fn what_is_not_understood_is_quarantined_with_its_reason() {
 #[test]
 fn a_record_too_large_is_known_by_size_and_hash() {
     let event = common::whole(&oversize((1 << 53) + 1, [0xAB; 32]));
-    assert_eq!(at(&event, "quarantine.reason"), "larger than 67108864 bytes");
+    assert_eq!(at(&event, "quarantine.reason"), "too large to be kept whole: 9007199254740993 bytes");
     assert_eq!(at(&event, "quarantine.sha256"), "ab".repeat(32).as_str());
     assert_eq!(at(&event, "quarantine.size"), "9007199254740993");
 }

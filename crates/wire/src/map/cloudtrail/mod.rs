@@ -22,13 +22,12 @@ mod class;
 mod identity;
 mod record;
 
-use super::{Event, Members, OCSF_VERSION, Text, mapping, status_name, take_text};
+use super::{Event, Members, OCSF_VERSION, Text, address_key, mapping, status_name, take_text};
 use crate::Format;
 use crate::time::utc_ms;
 use ::record::json::{Object, Value};
 use class::{API_ACTIVITY, AUTHENTICATION, Class, classify};
 use record::Record;
-use std::net::IpAddr;
 
 /// Version of this mapping.
 const VERSION: u32 = 1;
@@ -251,8 +250,7 @@ fn product<'a>(feature: Text<'a>, version: Text<'a>) -> Object<'a> {
 fn endpoint<'a>(source: Text<'a>, vpc_endpoint: Text<'a>) -> Object<'a> {
     let mut endpoint = Object::new();
     if let Some(source) = source {
-        let key = if source.parse::<IpAddr>().is_ok() { "ip" } else { "domain" };
-        endpoint.push(key, source);
+        endpoint.push(address_key(&source, "domain"), source);
     }
     endpoint.push_some("uid", vpc_endpoint);
     endpoint

@@ -12,7 +12,7 @@
 //! | `timestamp`, `receiveTimestamp`, `insertId`, `logName` | `time`, `metadata.logged_time`, `.uid`, `.log_name` |
 //! | `resource.labels.{project_id, location}` | `cloud.account.uid`, `cloud.region` |
 
-use super::super::{Event, Members, OCSF_VERSION, Text, mapping, status_name};
+use super::super::{Event, Members, OCSF_VERSION, Text, address_key, mapping, status_name};
 use super::{CLASS, activity};
 use crate::Format;
 use crate::time::rfc3339_ms;
@@ -107,7 +107,7 @@ pub(super) fn map(mut entry: Object<'_>) -> Event<'_> {
     event.push("metadata", metadata);
     event.push("resources", vec![Value::Object(target)]);
     event.push("severity_id", 1);
-    event.push_filled("src_endpoint", Object::from_iter(address.map(|ip| ("ip", ip))));
+    event.push_filled("src_endpoint", endpoint(address));
     event.push("status", status_name(outcome.status_id));
     event.push_some("status_code", outcome.status_code);
     event.push("status_id", outcome.status_id);
@@ -162,6 +162,11 @@ fn target<'a>(method: &Method<'_>, path: Text<'a>) -> Object<'a> {
     target.push("type", method.resource.replace('.', "/"));
     target.push_some("uid", path);
     target
+}
+
+/// Calls from inside Google come from `gce-internal-ip` or `private`.
+fn endpoint(address: Text<'_>) -> Object<'_> {
+    Object::from_iter(address.map(|address| (address_key(&address, "hostname"), address)))
 }
 
 fn authorizations<'a>(payload: &mut Object<'a>) -> Vec<Value<'a>> {

@@ -10,7 +10,7 @@
 //! | `objectRef.{resource/subresource, namespace, name, uid, resourceVersion}` | `resources[].{type, namespace, name, uid, version}` |
 //! | `requestObject`, `responseObject` | `api.request.data`, `api.response.data` |
 //! | `responseStatus.{code, reason, message}` | `api.response.{code, error, message}`, `status_code` |
-//! | `sourceIPs`, its last | `src_endpoint.ip`, the peer of the API server |
+//! | `sourceIPs`, its last | `src_endpoint.ip` (`.hostname` if it is no address), the peer of the API server |
 //! | `sourceIPs`, those ahead of the last | `http_request.x_forwarded_for`, as claimed: the first is the client; then `src_endpoint.claim_trust` is `none` |
 //! | `userAgent`, `requestURI` | `http_request.user_agent`, `.url.path` and `.url.query_string` |
 //! | `requestReceivedTimestamp`, else `stageTimestamp`, `timestamp`, `metadata.creationTimestamp`, or Azure's `time` | `time` |
@@ -28,7 +28,7 @@ mod gke;
 mod record;
 mod user;
 
-use super::{Event, Members, OCSF_VERSION, Text, mapping, status_name};
+use super::{Event, Members, OCSF_VERSION, Text, address_key, mapping, status_name};
 use crate::Format;
 use crate::time::rfc3339_ms;
 use ::record::json::{self, Number, Object, Value};
@@ -295,7 +295,7 @@ fn addresses<'a>(mut addresses: Vec<Value<'a>>, unmapped: &mut Object<'a>) -> (O
             if !addresses.is_empty() {
                 endpoint.push("claim_trust", "none");
             }
-            endpoint.push("ip", peer);
+            endpoint.push(address_key(&peer, "hostname"), peer);
         }
         Some(other) => {
             addresses.push(other);

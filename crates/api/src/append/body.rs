@@ -1,0 +1,219 @@
+//! The body of a request, inflated as it comes.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use async_compression::zstd::DParameter;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, ReadBuf};
+
+use crate::problem::Problem;
+
+/// Bytes inflated in one go.
+const CHUNK: usize = 64 << 10;
+
+/// Largest zstd window, as a power of two: 8 MiB, the most that may be sent over HTTP (RFC 9659).
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// How long the rest of a body that was refused is read and thrown away, so that its sender sees the answer instead of
+/// a broken connection.
+const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// How much of it.
+const DRAIN_BYTES: usize = 16 << 20;
+
+/// A body being read.
+pub(super) struct Inbound {
+    coding: Coding,
+    /// Bytes that may still come.
+    left: u64,
+    wait: Duration,
+}
+
+enum Coding {
+    Identity(Body),
+    Gzip(Box<GzipDecoder<Raw>>),
+    Zstd(Box<ZstdDecoder<Raw>>),
+}
+
+/// Why there is no more to be had from a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// More bytes than a body may have.
+    TooLarge,
+    /// It does not inflate.
+    Corrupt(String),
+    /// The connection failed.
+    Gone,
+    /// Nothing came for too long.
+    Idle,
+}
+
+impl Inbound {
+    /// Prepares to read a body of at most `limit` bytes once inflated, that pauses no longer than `wait`.
+    ///
+    /// # Errors
+    /// 415 for a coding other than gzip, zstd and identity.
+    pub(super) fn new(headers: &HeaderMap, body: Body, limit: u64, wait: Duration) -> Result<Self, Problem> {
+        let coding = match coding_name(headers)? {
+            CodingName::Identity => Coding::Identity(body),
+            CodingName::Gzip => {
+                let mut decoder = GzipDecoder::new(Raw::new(body));
+                decoder.multiple_members(true);
+                Coding::Gzip(Box::new(decoder))
+            }
+            CodingName::Zstd => {
+                let window = DParameter::window_log_max(ZSTD_WINDOW_LOG);
+                let mut decoder = ZstdDecoder::with_params(Raw::new(body), &[window]);
+                decoder.multiple_members(true);
+                Coding::Zstd(Box::new(decoder))
+            }
+        };
+        Ok(Self { coding, left: limit, wait })
+    }
+
+    /// The next bytes, `None` at the end. Dropping the future loses nothing.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let next = match &mut self.coding {
+            Coding::Identity(body) => tokio::time::timeout(self.wait, data(body)).await,
+            Coding::Gzip(decoder) => tokio::time::timeout(self.wait, inflate(decoder.as_mut())).await,
+            Coding::Zstd(decoder) => tokio::time::timeout(self.wait, inflate(decoder.as_mut())).await,
+        };
+        let chunk = next.map_err(|_| BodyError::Idle)?.map_err(|error| self.told(&error))?;
+        if let Some(chunk) = &chunk {
+            self.left = self.left.checked_sub(chunk.len() as u64).ok_or(BodyError::TooLarge)?;
+        }
+        Ok(chunk)
+    }
+
+    /// Whether the end is known to have been reached.
+    pub(super) fn is_at_end(&self) -> bool {
+        matches!(&self.coding, Coding::Identity(body) if body.is_end_stream())
+    }
+
+    /// Reads on for a while in the background, so that the sender sees the answer.
+    pub(super) fn drain(self) {
+        let mut body = match self.coding {
+            Coding::Identity(body) => body,
+            Coding::Gzip(decoder) => decoder.into_inner().body,
+            Coding::Zstd(decoder) => decoder.into_inner().body,
+        };
+        if body.is_end_stream() {
+            return;
+        }
+        let read = async move {
+            let mut read = 0;
+            while let Ok(Some(chunk)) = data(&mut body).await {
+                read += chunk.len();
+                if read > DRAIN_BYTES {
+                    break;
+                }
+            }
+        };
+        tokio::spawn(tokio::time::timeout(DRAIN_WAIT, read));
+    }
+
+    fn told(&self, error: &io::Error) -> BodyError {
+        let gone = match &self.coding {
+            Coding::Identity(_) => true,
+            Coding::Gzip(decoder) => decoder.get_ref().failed,
+            Coding::Zstd(decoder) => decoder.get_ref().failed,
+        };
+        if gone { BodyError::Gone } else { BodyError::Corrupt(error.to_string()) }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CodingName {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+fn coding_name(headers: &HeaderMap) -> Result<CodingName, Problem> {
+    let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let name = match (values.next(), values.next()) {
+        (None, _) => return Ok(CodingName::Identity),
+        (Some(value), None) => value.to_str().unwrap_or("?").trim().to_ascii_lowercase(),
+        (Some(_), Some(_)) => return Err(Problem::unsupported_coding()),
+    };
+    match name.as_str() {
+        "identity" | "" => Ok(CodingName::Identity),
+        "gzip" | "x-gzip" => Ok(CodingName::Gzip),
+        "zstd" => Ok(CodingName::Zstd),
+        _ => Err(Problem::unsupported_coding()),
+    }
+}
+
+/// The next bytes of a body as they came.
+async fn data(body: &mut Body) -> io::Result<Option<Bytes>> {
+    loop {
+        let Some(frame) = body.frame().await else { return Ok(None) };
+        // Trailers say nothing that is of use here.
+        if let Ok(data) = frame.map_err(io::Error::other)?.into_data()
+            && !data.is_empty()
+        {
+            return Ok(Some(data));
+        }
+    }
+}
+
+async fn inflate(decoder: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Bytes>> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    let read = decoder.read_buf(&mut chunk).await?;
+    Ok((read > 0).then(|| chunk.into()))
+}
+
+/// A body for a decoder to read from.
+struct Raw {
+    body: Body,
+    chunk: Bytes,
+    /// Whether the body itself failed, rather than what was in it.
+    failed: bool,
+}
+
+impl Raw {
+    fn new(body: Body) -> Self {
+        Self { body, chunk: Bytes::new(), failed: false }
+    }
+}
+
+impl AsyncBufRead for Raw {
+    fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let raw = self.get_mut();
+        while raw.chunk.is_empty() {
+            match ready!(Pin::new(&mut raw.body).poll_frame(context)) {
+                None => break,
+                Some(Ok(frame)) => raw.chunk = frame.into_data().unwrap_or_default(),
+                Some(Err(error)) => {
+                    raw.failed = true;
+                    return Poll::Ready(Err(io::Error::other(error)));
+                }
+            }
+        }
+        Poll::Ready(Ok(&raw.chunk))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, amount: usize) {
+        let amount = amount.min(self.chunk.len());
+        drop(self.chunk.split_to(amount));
+    }
+}
+
+impl AsyncRead for Raw {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let from = ready!(self.as_mut().poll_fill_buf(context))?;
+        let amount = from.len().min(out.remaining());
+        out.put_slice(&from[..amount]);
+        self.consume(amount);
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,96 @@
+//! Appending records: body → records → blocks → engine → answer.
+//!
+//! Nothing that was read is dropped silently. A record is recorded, or quarantined, or the answer says where in the
+//! body recording ended: its sender goes on from there.
+
+mod answer;
+mod block;
+mod body;
+mod params;
+mod pump;
+mod retries;
+mod tally;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use ledger::Published;
+use tokio::sync::{SemaphorePermit, oneshot};
+
+use crate::auth::Caller;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::server::{Ledger, Server};
+use body::Inbound;
+use params::Params;
+use pump::Pump;
+use tally::Tally;
+
+/// When a busy server is asked again.
+const BUSY_MS: u64 = 1000;
+
+/// `POST /v1/ledgers/{name}/events`
+pub(crate) async fn append(
+    Caller(role): Caller,
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let params = Params::parse(Query::parse(query.as_deref())?, &role, &name)?;
+    let ledger = server.ledger(&name)?;
+    check_length(&headers, server.limits.body_bytes)?;
+    let inbound = Inbound::new(&headers, body, server.limits.body_bytes, server.limits.body_wait)?;
+    let Some(_permit) = enter(&server) else {
+        // Whoever waits for `100 Continue` sends nothing, and the connection stays good.
+        if !headers.contains_key(header::EXPECT) {
+            inbound.drain();
+        }
+        return Err(Problem::busy(BUSY_MS));
+    };
+    let tally = Pump::new(&server, ledger, &params, inbound).run().await.into_result()?;
+    let published = match params.committed {
+        true => Some(committed(&server, ledger, &tally).await?),
+        false => None,
+    };
+    answer::answer(&server, ledger, &params, tally, published).await
+}
+
+/// Admits a request, unless too much is waiting already. Refusing is for the start; later a request waits.
+fn enter(server: &Server) -> Option<SemaphorePermit<'_>> {
+    let permit = server.gates.appends.try_acquire().ok()?;
+    (server.gates.queue.available_permits() > 0).then_some(permit)
+}
+
+fn check_length(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    match length.and_then(|length| length.parse::<u64>().ok()) {
+        Some(length) if length > limit => Err(too_large(limit)),
+        _ => Ok(()),
+    }
+}
+
+fn too_large(limit: u64) -> Problem {
+    Problem::too_large(format!("send it in parts of at most {limit} bytes, counted once inflated"))
+        .with("limit", limit)
+}
+
+/// Waits for the first checkpoint that covers all of it.
+async fn committed(server: &Server, ledger: &Ledger, tally: &Tally) -> Result<Arc<Published>, Problem> {
+    let (wake, woken) = oneshot::channel();
+    server.engine.reads().when_committed(ledger.number, tally.size(), move |published| {
+        // Whoever asked may have gone.
+        let _ = wake.send(published);
+    });
+    match tokio::time::timeout(server.limits.commit_wait, woken).await {
+        Ok(Ok(published)) => Ok(published),
+        _ => {
+            let reason = "all of it is durable; no checkpoint covers it yet";
+            Err(tally.told(Problem::unavailable(reason, BUSY_MS)))
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! One record, as it is stored.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use record::json::Value;
+
+use crate::auth::Admin;
+use crate::json;
+use crate::problem::Problem;
+use crate::query::path_number;
+use crate::server::Server;
+use crate::view;
+
+/// `GET /v1/ledgers/{name}/events/{index}`
+pub(crate) async fn show(
+    _: Admin,
+    State(server): State<Arc<Server>>,
+    Path((name, index)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let ledger = server.ledger(&name)?;
+    let index: u64 = path_number(&index)?;
+    let number = ledger.number;
+    let read = move |reads: ledger::Reads| Ok((reads.record(number, index)?, reads.progress(number)));
+    let (record, progress) = server.read(read).await?;
+    let record = record.ok_or_else(|| no_such_entry(index, progress.durable))?;
+    let entry = view::checked(&ledger.info.id, &record)?;
+    let mut body = view::head(index, &entry);
+    body.insert("committed", Value::Bool(index < progress.committed));
+    body.insert("event", view::event(&record)?);
+    let (name, raw) = view::raw(&record);
+    body.insert(name, raw);
+    Ok(json::response(json::text(&Value::Object(body))))
+}
+
+pub(crate) fn no_such_entry(index: u64, durable: u64) -> Problem {
+    Problem::not_found("there is no entry of this index, or not yet")
+        .with("index", index)
+        .with("size", durable)
+}

@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+/// What the edge may hold, run at once and wait for (DESIGN I9). [`Limits::default`] is what `up` runs with.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections open at once; one more is answered 503 and closed.
+    pub connections: usize,
+    /// Bytes of a request's head (HTTP/1) or header list (HTTP/2); beyond it 431.
+    pub head_bytes: usize,
+    /// Streams of one HTTP/2 connection.
+    pub streams_per_connection: u32,
+    /// For how long a request's head may take; also how long a connection may idle between requests.
+    pub head_wait: Duration,
+    /// For how long a body may pause; beyond it 408.
+    pub body_wait: Duration,
+    /// For how long requests may go on once the server stops.
+    pub shutdown_wait: Duration,
+
+    /// Appends handled at once; one more is answered 429.
+    pub appends: usize,
+    /// Appends with a body longer than one block that are read at once; others wait with their body unread.
+    pub streamed_appends: usize,
+    /// Appends that may hold a record longer than one block at once; others wait with their body unread.
+    pub large_records: usize,
+    /// Bytes of one request's body once it is inflated; beyond it 413.
+    pub body_bytes: u64,
+    /// Bytes of one record; a larger one is quarantined by size and hash.
+    pub record_bytes: u64,
+    /// Bytes of prepared records, of all requests, that wait for the engine.
+    pub queued_bytes: usize,
+    /// Blocks of one request that are mapped or written at once.
+    pub blocks_in_flight: usize,
+    /// Receipts in one answer; those of further records are asked for one by one.
+    pub receipts: usize,
+    /// For how long `wait=committed` waits for a checkpoint.
+    pub commit_wait: Duration,
+
+    /// Blocks mapped at once, over all requests.
+    pub mappers: usize,
+    /// Small reads (one record, one tile, one proof) at once.
+    pub reads: usize,
+    /// Scans (search, records) that read at once.
+    pub scans: usize,
+    /// Records that one search looks at; the answer says where to go on.
+    pub search_records: u64,
+    /// Hits in one answer.
+    pub search_hits: usize,
+    /// Bytes of a small JSON body (sources, epochs).
+    pub small_body_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            head_bytes: 64 << 10,
+            streams_per_connection: 128,
+            head_wait: Duration::from_secs(30),
+            body_wait: Duration::from_secs(30),
+            shutdown_wait: Duration::from_secs(10),
+            appends: 1024,
+            streamed_appends: 64,
+            large_records: 2,
+            body_bytes: 256 << 20,
+            record_bytes: wire::MAX_EVENT,
+            queued_bytes: 48 << 20,
+            blocks_in_flight: 4,
+            receipts: 8192,
+            commit_wait: Duration::from_secs(30),
+            mappers: 2,
+            reads: 16,
+            scans: 2,
+            search_records: 1 << 20,
+            search_hits: 1000,
+            small_body_bytes: 64 << 10,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Records in their stored form, for whoever verifies without believing the server.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use ledger::{Next, Reads, StoredRecord};
+use record::json::{Object, Value};
+use record::stored::{Known, Opening};
+
+use crate::auth::Admin;
+use crate::json::{self, typed};
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::server::Server;
+use crate::stream;
+
+/// Records read in one go, and their bytes: what an answer holds in memory while its reader is slow.
+const PAGE_RECORDS: u64 = 1024;
+const PAGE_BYTES: usize = 1 << 20;
+
+/// `GET /v1/ledgers/{name}/records?from=I&to=J`: entries `from` to `to - 1`; by default all that are durable.
+pub(crate) async fn records(
+    _: Admin,
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let ledger = server.ledger(&name)?.number;
+    let durable = server.engine.reads().progress(ledger).durable;
+    let range = range(Query::parse(query.as_deref())?, durable)?;
+    // The first page is read before the answer begins, so that what fails at once is told in the status.
+    let (first, at) = page(&server, ledger, range.clone()).await?;
+    let (mut sender, body) = stream::body();
+    tokio::spawn(async move {
+        let (mut bytes, mut at) = (first, at);
+        while sender.send(bytes).await {
+            if at >= range.end {
+                return sender.finish();
+            }
+            match page(&server, ledger, at..range.end).await {
+                Ok(next) => (bytes, at) = next,
+                Err(_) => return,
+            }
+        }
+    });
+    Ok(typed("application/x-ndjson", "no-store", body))
+}
+
+fn range(mut query: Query, durable: u64) -> Result<Range<u64>, Problem> {
+    let from = query.number("from")?.unwrap_or(0);
+    let to = query.number("to")?.unwrap_or(durable);
+    query.finish()?;
+    if from > to || to > durable {
+        let detail = "the range must lie within the durable entries: from <= to <= size";
+        return Err(Problem::bad_query(detail).with("size", durable));
+    }
+    Ok(from..to)
+}
+
+/// The lines of the first records of a range, and where to go on.
+async fn page(server: &Server, ledger: usize, range: Range<u64>) -> Result<(Vec<u8>, u64), Problem> {
+    if range.is_empty() {
+        return Ok((Vec::new(), range.end));
+    }
+    let start = range.start;
+    let range = start..range.end.min(start + PAGE_RECORDS);
+    let read = move |reads: Reads| {
+        let (mut lines, mut next) = (Vec::new(), start);
+        reads.scan(ledger, range, &mut |record| {
+            next = record.index + 1;
+            lines.extend_from_slice(&line(&record));
+            if lines.len() >= PAGE_BYTES { Next::Stop } else { Next::More }
+        })?;
+        Ok((lines, next))
+    };
+    match server.scan(read).await? {
+        (_, next) if next == start => {
+            Err(Problem::internal("a durable record is missing from the store").with("index", start))
+        }
+        page => Ok(page),
+    }
+}
+
+/// One record: `{"index":"I","entry":b64,"opening":..,"facets":[b64 x6]}`.
+fn line(record: &StoredRecord) -> Vec<u8> {
+    let known = |known: &Known| {
+        let member = match known {
+            Known::Salt(salt) => ("salt", json::base64(salt.as_bytes())),
+            Known::Digest(digest) => ("digest", json::base64(digest)),
+        };
+        Value::Object(Object::from_iter([member]))
+    };
+    let opening = match &record.opening {
+        Opening::Seed(seed) => ("seed", json::base64(seed.as_bytes())),
+        Opening::Partial(all) => ("known", Value::from(all.iter().map(known).collect::<Vec<_>>())),
+    };
+    let facets = record.facets.iter().map(|facet| json::base64(facet)).collect::<Vec<_>>();
+    json::text(&Value::Object(Object::from_iter([
+        ("index", Value::from(record.index.to_string())),
+        ("entry", json::base64(&record.entry)),
+        ("opening", Value::Object(Object::from_iter([opening]))),
+        ("facets", Value::from(facets)),
+    ])))
+}

@@ -1,0 +1,176 @@
+//! Opening sources and their epochs.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use ledger::{Opened, Pending, Refusal, Request};
+use record::control::Numbering;
+use record::json::{self as strict, Object, Value};
+use tokio::sync::oneshot;
+
+use crate::auth::{Admin, Caller};
+use crate::json;
+use crate::problem::Problem;
+use crate::query::path_number;
+use crate::server::Server;
+use crate::tokens::{Role, TokensError};
+
+/// Longest label of a source, in bytes.
+const MAX_LABEL: usize = 256;
+
+/// `POST /v1/sources`: a new source of a ledger, and the token it appends with.
+pub(crate) async fn open(
+    _: Admin,
+    State(server): State<Arc<Server>>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let wanted = Wanted::parse(&small_body(&server, body).await?, &["ledger", "label", "numbering"])?;
+    let ledger = server.ledger(&wanted.ledger)?;
+    let opened = submit(&server, ledger.number, None, &wanted).await?;
+    let role = Role::Source { ledger: wanted.ledger.clone(), source: opened.source };
+    let (issuer, label) = (server.clone(), wanted.label.clone());
+    let issued = tokio::task::spawn_blocking(move || issuer.tokens.issue(role, &label)).await;
+    let issued = issued.map_err(|_| Problem::internal("making the token ended in a panic"))?;
+    let token = issued.map_err(|error| no_token(error).with("source", opened.source))?;
+    let answer = [
+        ("source", Value::from(opened.source)),
+        ("epoch", Value::from(opened.epoch)),
+        ("ledger", Value::from(wanted.ledger)),
+        ("token", Value::from(token)),
+    ];
+    Ok(json::response(json::text(&Value::Object(Object::from_iter(answer)))))
+}
+
+/// `POST /v1/sources/{n}/epochs`: the next epoch of a source.
+pub(crate) async fn open_epoch(
+    Caller(role): Caller,
+    State(server): State<Arc<Server>>,
+    Path(source): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let source: u32 = path_number(&source)?;
+    let body = small_body(&server, body).await?;
+    let wanted = Wanted::parse(&body, &["ledger", "numbering", "previous_last_sequence"])?;
+    let own = Role::Source { ledger: wanted.ledger.clone(), source };
+    if role != Role::Admin && role != own {
+        return Err(Problem::forbidden("a source's token opens epochs of that source only"));
+    }
+    if source == 0 {
+        return Err(Problem::forbidden("source 0 is the ledger itself"));
+    }
+    let ledger = server.ledger(&wanted.ledger)?;
+    let opened = submit(&server, ledger.number, Some(source), &wanted).await?;
+    let answer = [("source", Value::from(opened.source)), ("epoch", Value::from(opened.epoch))];
+    Ok(json::response(json::text(&Value::Object(Object::from_iter(answer)))))
+}
+
+async fn submit(
+    server: &Server,
+    ledger: usize,
+    source: Option<u32>,
+    wanted: &Wanted,
+) -> Result<Opened, Problem> {
+    let (answer, answered) = oneshot::channel();
+    let pending = Pending::new(move |opened: Result<Opened, Refusal>| {
+        // Whoever asked may have gone; the record stays.
+        let _ = answer.send(opened);
+    });
+    let (numbering, previous_last) = (wanted.numbering, wanted.previous_last);
+    server.engine.submit(Request::Open { ledger, source, numbering, previous_last, pending });
+    answered.await.map_err(|_| Problem::outcome_unknown())?.map_err(Problem::from)
+}
+
+fn no_token(error: TokensError) -> Problem {
+    match error {
+        TokensError::TooMany => {
+            let title = "there are too many tokens";
+            Problem::new(StatusCode::CONFLICT, "too-many-tokens", title, error.to_string())
+        }
+        _ => Problem::unavailable(format!("the source is open and has no token: {error}"), 1000),
+    }
+}
+
+/// What a body of either route asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    ledger: String,
+    label: String,
+    numbering: Numbering,
+    previous_last: Option<u64>,
+}
+
+impl Wanted {
+    /// Reads an object with these members and no others.
+    fn parse(body: &[u8], members: &[&str]) -> Result<Self, Problem> {
+        let value = strict::parse(body);
+        let value = value.map_err(|error| Problem::bad_body(format!("not strict json: {error}")))?;
+        let object = value.as_object().ok_or_else(|| Problem::bad_body("a json object is wanted"))?;
+        if let Some((name, _)) = object.iter().find(|(name, _)| !members.contains(name)) {
+            return Err(Problem::bad_body(format!("unknown member: {name}")));
+        }
+        let text = |name: &str| match object.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.to_string())),
+            Some(_) => Err(Problem::bad_body(format!("member must be a text: {name}"))),
+        };
+        let numbering = match text("numbering")?.as_deref() {
+            None | Some("server") => Numbering::Server,
+            Some("source") => Numbering::Source,
+            Some(_) => return Err(Problem::bad_body("member numbering must be source or server")),
+        };
+        let label = text("label")?.unwrap_or_default();
+        if label.len() > MAX_LABEL {
+            return Err(Problem::bad_body(format!("label is longer than {MAX_LABEL} bytes")));
+        }
+        let previous_last = match object.get("previous_last_sequence") {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(value.as_u64().ok_or_else(|| {
+                Problem::bad_body("member previous_last_sequence must be a whole number or null")
+            })?),
+        };
+        let ledger = text("ledger")?.ok_or_else(|| Problem::bad_body("member is missing: ledger"))?;
+        Ok(Self { ledger, label, numbering, previous_last })
+    }
+}
+
+/// A whole body, small.
+async fn small_body(server: &Server, body: Body) -> Result<Vec<u8>, Problem> {
+    let limit = server.limits.small_body_bytes;
+    match tokio::time::timeout(server.limits.body_wait, axum::body::to_bytes(body, limit)).await {
+        Ok(Ok(bytes)) => Ok(bytes.to_vec()),
+        Ok(Err(_)) => Err(Problem::bad_body(format!("the body ended early or has more than {limit} bytes"))),
+        Err(_) => Err(Problem::timeout()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_is_asked_for_and_nothing_else() {
+        let members = ["ledger", "label", "numbering", "previous_last_sequence"];
+        let parse = |body: &str| Wanted::parse(body.as_bytes(), &members);
+        let wanted = parse(r#"{"ledger":"main","numbering":"source","previous_last_sequence":7}"#).unwrap();
+        assert_eq!((wanted.numbering, wanted.previous_last), (Numbering::Source, Some(7)));
+        let wanted = parse(r#"{"ledger":"main","label":"l","previous_last_sequence":null}"#).unwrap();
+        assert_eq!((wanted.numbering, wanted.previous_last), (Numbering::Server, None));
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"ledger":1}"#,
+            r#"{"ledger":"main","ledger":"main"}"#,
+            r#"{"ledger":"main","numbering":"both"}"#,
+            r#"{"ledger":"main","lable":"l"}"#,
+            r#"{"ledger":"main","previous_last_sequence":-1}"#,
+            r#"{"ledger":"main","previous_last_sequence":"7"}"#,
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        assert!(parse(&format!(r#"{{"ledger":"main","label":"{}"}}"#, "x".repeat(257))).is_err());
+    }
+}

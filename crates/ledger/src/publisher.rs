@@ -1,5 +1,6 @@
 //! From durable groups to a published checkpoint. Recovery runs the same function over the groups it finds.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use evidence::layout;
@@ -288,11 +289,9 @@ impl Publisher {
 }
 
 /// Drops the partial tiles and bundle of a size, but for those that the newest checkpoint also has.
-pub(crate) fn drop_partials(shared: &Shared, ledger: usize, size: u64) -> Result<(), Fault> {
+fn drop_partials(shared: &Shared, ledger: usize, size: u64) -> Result<(), Fault> {
     let name = &shared.ledgers[ledger].name;
-    let current =
-        shared.view.ledger(ledger).published.as_ref().map_or(0, |published| published.checkpoint.size);
-    let kept: Vec<String> = partial_paths(name, current).collect();
+    let kept = current_partials(shared, ledger);
     for path in partial_paths(name, size).filter(|path| !kept.contains(path)) {
         shared.disk.remove(&path).doing("dropping a partial tile")?;
         if let Some((dir, _)) = path.rsplit_once('/') {
@@ -300,6 +299,37 @@ pub(crate) fn drop_partials(shared: &Shared, ledger: usize, size: u64) -> Result
         }
     }
     Ok(())
+}
+
+/// Drops every partial tile and bundle that any size of the range had, but for those of the newest checkpoint. They
+/// were neither written nor removed durably: after a crash any of them may be there, and any may be torn.
+pub(crate) fn sweep_partials(shared: &Shared, ledger: usize, sizes: Range<u64>) -> Result<(), Fault> {
+    let (name, disk) = (&shared.ledgers[ledger].name, shared.disk.as_ref());
+    let kept = current_partials(shared, ledger);
+    for level in (0..Tile::MAX_LEVEL).take_while(|level| sizes.end >> (8 * u32::from(*level)).min(63) > 0) {
+        for index in full_tiles(level, sizes.start)..=full_tiles(level, sizes.end) {
+            let tile = Tile { level, index, width: 1 };
+            let bundle = (level == 0).then(|| tile.bundle_path());
+            for path in [Some(tile.path()), bundle].into_iter().flatten() {
+                let path = layout::resource(name, &path);
+                let Some((dir, _)) = path.rsplit_once('/') else { continue };
+                for entry in disk.list(dir).doing("dropping a partial tile")? {
+                    let path = format!("{dir}/{}", entry.name);
+                    if !kept.contains(&path) {
+                        disk.remove(&path).doing("dropping a partial tile")?;
+                    }
+                }
+                disk.remove_dir(dir).doing("dropping a partial tile")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Paths of the partial tiles and the partial bundle of the newest checkpoint.
+fn current_partials(shared: &Shared, ledger: usize) -> Vec<String> {
+    let size = shared.view.ledger(ledger).published.as_ref().map_or(0, |published| published.checkpoint.size);
+    partial_paths(&shared.ledgers[ledger].name, size).collect()
 }
 
 /// Paths of the partial tiles and the partial bundle that a checkpoint of this size implies.

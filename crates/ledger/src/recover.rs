@@ -22,7 +22,7 @@ use crate::fault::{Doing, Fault};
 use crate::keystore::KeyStore;
 use crate::log::{LedgerReplay, Log};
 use crate::options::Options;
-use crate::publisher::{Publisher, Tree, drop_partials};
+use crate::publisher::{Publisher, Tree, sweep_partials};
 use crate::request::{Pending, Request};
 use crate::sealer::Sealer;
 use crate::shared::{LedgerIdentity, RegisterCell, Shared};
@@ -72,10 +72,8 @@ pub(crate) fn open(
     let mut publisher = Publisher::new(shared.clone(), trees, before.wal);
     publisher.restore(&covered)?;
     check_sizes(&shared, &publisher, &before)?;
-    let mut stale = Vec::new();
     for (ledger, state) in before.ledgers.iter().enumerate() {
-        stale.extend(check_checkpoint(&shared, &publisher, ledger, state)?.map(|size| (ledger, size)));
-        stale.push((ledger, state.size));
+        check_checkpoint(&shared, &publisher, ledger, state)?;
     }
     let (ends, recorded): (Vec<_>, Vec<_>) =
         replays.into_iter().map(|replay| (replay.end, replay.recorded)).unzip();
@@ -86,8 +84,9 @@ pub(crate) fn open(
     core.commit(opening_records(&shared, &before, &log, now)?)?;
     shared.register.start_clock();
     core.publish()?;
-    for (ledger, size) in stale {
-        drop_partials(&shared, ledger, size)?;
+    for (ledger, state) in before.ledgers.iter().enumerate() {
+        let size = shared.view.ledger(ledger).end;
+        sweep_partials(&shared, ledger, state.sealed..size)?;
     }
     Ok(core)
 }
@@ -237,17 +236,17 @@ fn check_sizes(shared: &Shared, publisher: &Publisher, before: &Registered) -> R
     Ok(())
 }
 
-/// The published checkpoint must be of our tree and no larger than what the register holds. Returns its size.
+/// The published checkpoint must be of our tree and no larger than what the register holds.
 fn check_checkpoint(
     shared: &Shared,
     publisher: &Publisher,
     ledger: usize,
     state: &LedgerState,
-) -> Result<Option<u64>, Fault> {
+) -> Result<(), Fault> {
     let path = layout::checkpoint(&state.name);
     let damaged = |reason: String| Fault::damaged(&path, reason);
     let bytes = match shared.disk.read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other.doing("reading the checkpoint")?,
     };
     let vkey = VerifierKey::parse(&state.vkey).map_err(|error| Fault::damaged(layout::REGISTER, error))?;
@@ -264,7 +263,7 @@ fn check_checkpoint(
     if found != *root {
         return Err(damaged("the checkpoint is of another tree".to_owned()));
     }
-    Ok(Some(*size))
+    Ok(())
 }
 
 /// What the server has to say about the time it did not run, and about new ledgers.

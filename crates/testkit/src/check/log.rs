@@ -79,7 +79,8 @@ pub(super) fn read_log(data: &dyn Disk, keys: &Keys, register: &Registered) -> R
             let covered = position <= (register.wal.file, register.wal.offset);
             for part in &found.group.parts {
                 if covered {
-                    sizes.insert(part.ledger, part.end());
+                    let size = sizes.entry(part.ledger).or_default();
+                    *size = part.end().max(*size);
                 }
                 take(path, header, found, part, keys, log.ledgers.entry(part.ledger).or_default())?;
             }
@@ -101,7 +102,7 @@ pub(super) fn read_log(data: &dyn Disk, keys: &Keys, register: &Registered) -> R
     Ok(log)
 }
 
-/// Takes the records of one part, each once.
+/// Takes the records of one part.
 fn take(
     path: &str,
     header: &FileHeader,
@@ -156,8 +157,13 @@ fn take(
         let Some(stored) = records.remove(&index) else {
             return broken(place, format!("entry {index} has no record"));
         };
-        if into.insert(index, Logged { entry, stored }).is_some() {
-            return broken(place, format!("entry {index} is in the log twice"));
+        // A part that was carried forward is there twice until its old file is removed.
+        match into.get(&index) {
+            Some(known) if known.entry != entry || known.stored != stored => {
+                return broken(place, format!("entry {index} is in the log twice, and not the same"));
+            }
+            Some(_) => {}
+            None => drop(into.insert(index, Logged { entry, stored })),
         }
     }
     Ok(())

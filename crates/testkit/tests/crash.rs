@@ -1,0 +1,38 @@
+//! Crashes a workload at every operation and recovers from what is left (issue 2, "Crash").
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "a run tells its seed and its size")]
+
+use std::sync::Arc;
+
+use testkit::campaign::{DATA, KEYS, Recording, START, crash_everywhere};
+use testkit::check::Checker;
+use testkit::{Driver, Expected, SimFs, SimHost, setting};
+
+/// Runs `steps` random steps on an empty host and checks the store once in good weather.
+fn record(seed: u64, steps: usize) -> Recording {
+    let start = SimFs::new(&[DATA, KEYS]);
+    let host = SimHost::boot(start.clone());
+    let (data, keys) = (Arc::new(host.disk(DATA)), Arc::new(host.disk(KEYS)));
+    let mut driver = Driver::new(&host, (data.clone(), keys.clone()), seed, START, Expected::default());
+    driver.open().unwrap();
+    for _ in 0..steps {
+        driver.step().unwrap();
+    }
+    driver.publish().unwrap();
+    let summary = Checker::new().check(data.as_ref(), keys.as_ref(), &driver.expected).unwrap();
+    println!("seed {seed}: {} operations, {summary:?}", host.ops());
+    Recording::of(start, Expected::default(), &host, &driver)
+}
+
+#[test]
+fn every_crash_state_recovers() {
+    let seed = setting("LEDGERSTONE_SEED", 1);
+    let states = setting("LEDGERSTONE_CRASH_STATES", 5000);
+    let recording = record(seed, 100);
+    let per_point = states.div_ceil(2 * (recording.ops() as u64 + 1));
+    let report = crash_everywhere(&recording, per_point as usize, seed);
+    println!("seed {seed}: {} crash states at {} points", report.states, report.points);
+    report.assert_clean(&format!("LEDGERSTONE_SEED={seed}"));
+    assert!(report.states >= states.min(5000), "{} states only", report.states);
+}

@@ -43,6 +43,30 @@ impl Generator {
         format!(r#"{text},"message":"{message}"}}"#)
     }
 
+    /// A CloudTrail record of about 1,000 bytes as JSON.
+    pub fn cloudtrail(&mut self) -> String {
+        let (person, bucket, request, event) =
+            (self.next() % 3000, self.next() % 8000, self.next(), self.next());
+        let (a, b, second) = (self.next() % 250, self.next() % 250, self.next() % 86_400);
+        let time = format!(
+            "2026-10-{:02}T{:02}:{:02}:{:02}Z",
+            1 + self.next() % 28,
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        );
+        let (name, read_only) =
+            [("GetObject", true), ("PutObject", false), ("DeleteObject", false), ("HeadObject", true)]
+                [(self.next() % 4) as usize];
+        let error = match self.next() % 12 {
+            0 => r#""errorCode":"AccessDenied","errorMessage":"Access Denied","#,
+            _ => "",
+        };
+        format!(
+            r#"{{"eventVersion":"1.09","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE{person:07}:person{person}","arn":"arn:aws:sts::111122223333:assumed-role/reader/person{person}","accountId":"111122223333","accessKeyId":"ASIAEXAMPLE{person:09}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE{person:07}","arn":"arn:aws:iam::111122223333:role/reader","accountId":"111122223333","userName":"reader"}},"attributes":{{"creationDate":"2026-10-01T00:00:00Z","mfaAuthenticated":"false"}}}}}},"eventTime":"{time}","eventSource":"s3.amazonaws.com","eventName":"{name}","awsRegion":"eu-central-1","sourceIPAddress":"198.51.{a}.{b}","userAgent":"aws-cli/2.13.5 Python/3.11.4",{error}"requestParameters":{{"bucketName":"records-{bucket}","key":"year=2026/part-{event:016x}.parquet"}},"responseElements":null,"requestID":"{request:016X}","eventID":"{event:016x}-0000-4000-8000-{request:012x}","readOnly":{read_only},"eventType":"AwsApiCall","managementEvent":false,"recipientAccountId":"111122223333","eventCategory":"Data"}}"#
+        )
+    }
+
     /// An event as the gateway makes it: no raw bytes, about 400 bytes in its facets.
     pub fn gateway_event(&mut self) -> Prepared {
         if self.template.is_empty() {

@@ -5,6 +5,8 @@ use crate::host::Host;
 /// Collects figures and prints each as it comes.
 pub struct Figures {
     json: bool,
+    /// Cores of the machine.
+    pub cores: usize,
 }
 
 impl Figures {
@@ -12,7 +14,7 @@ impl Figures {
         if !json {
             say(&format!("{}\n\n{:<52} {:>14} {:<10} target\n", host.line(), "figure", "value", "unit"));
         }
-        let figures = Self { json };
+        let figures = Self { json, cores: host.cores };
         if json {
             figures.row("fdatasync.p50", host.fdatasync.as_secs_f64() * 1e6, "us", "");
         }

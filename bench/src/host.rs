@@ -63,6 +63,15 @@ pub fn peak_memory() -> u64 {
     peak.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) << 10
 }
 
+/// Processor seconds that this process has used, in user mode and in the kernel.
+pub fn cpu_seconds() -> f64 {
+    let usage = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = usage.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    // Fields 14 and 15 of proc(5), in hundredths of a second.
+    (ticks(11) + ticks(12)) / 100.0
+}
+
 /// Bytes of all files below a directory.
 pub fn size_of(dir: &Path) -> io::Result<u64> {
     let mut bytes = 0;

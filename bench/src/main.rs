@@ -7,6 +7,8 @@ mod engine;
 mod events;
 mod figures;
 mod host;
+mod http;
+mod scale;
 
 use std::process::ExitCode;
 
@@ -20,7 +22,7 @@ Usage: bench ledger [--json] [--quick] [--dir DIR] [--only NAME]
   --json    one line of JSON per figure: name, value, unit, target
   --quick   seconds instead of minutes; the figures mean little
   --dir     where to put the stores (default: target/bench, on the disk to be measured)
-  --only    run only the part of this name: engine, scale
+  --only    run only the part of this name: engine, http, scale
 ";
 
 /// What to run.
@@ -68,6 +70,12 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     let wanted = |name: &str| plan.only.as_deref().is_none_or(|only| only == name);
     if wanted("engine") {
         engine::run(plan, &mut figures)?;
+    }
+    if wanted("http") {
+        http::run(plan, &mut figures)?;
+    }
+    if wanted("scale") {
+        scale::run(plan, &mut figures)?;
     }
     Ok(())
 }

@@ -1,0 +1,374 @@
+//! What can be typed. Meaning is given to it by the modules that take these structs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, found, proven
+  1  the answer is no: nothing found, disproven, damaged
+  2  no answer: wrong usage, no server, no permission, undecidable";
+
+/// Record who accessed what, when and from where, and prove that nothing was changed since
+#[derive(Parser, Debug)]
+#[command(name = "ledgerstone", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Start the server: ledger and HTTP interface in one directory
+    #[command(
+        visible_alias = "serve",
+        after_help = "\
+Examples:
+  ledgerstone up
+  ledgerstone up --data /var/lib/ledgerstone --keys /etc/ledgerstone/keys --ledger main --ledger staging
+
+The first start creates the directory, its keys and an administrator's token (DIR/admin.token).
+Stop it with Ctrl-C: what was acknowledged is kept, also if the machine loses power."
+    )]
+    Up(Up),
+    /// Append a file of events and print where they were recorded
+    #[command(after_help = "\
+Examples:
+  ledgerstone append examples/cloudtrail.json
+  ledgerstone append --wait committed --receipts receipts.ndjson examples/kubernetes-audit.ndjson
+  tail -f audit.log | ledgerstone append -
+
+Exit codes: 0 everything was recorded (what was not understood is kept whole in quarantine, with a
+warning), 2 not everything was recorded; the message says what was and what was not.")]
+    Append(Append),
+    /// Search the events of a ledger
+    #[command(after_help = "\
+Examples:
+  ledgerstone search alice
+  ledgerstone search '\"access denied\" -healthcheck'
+  ledgerstone search 'actor.user.name:alice status:Failure' --limit 20
+  ledgerstone search kind:gap
+
+Terms must all match, in any case of letters: word, \"a phrase\", -not, kind:KIND, path:value.
+
+Exit codes: 0 found, 1 nothing found, 2 error.")]
+    Search(Search),
+    /// Show one event, readable or as its original bytes
+    #[command(after_help = "\
+Examples:
+  ledgerstone show 12
+  ledgerstone show 12 --raw > event.json
+
+Exit codes: 0 shown, 1 there is no such event, 2 error.")]
+    Show(Show),
+    /// Write the proof that an event is in the ledger to a file
+    #[command(after_help = "\
+Examples:
+  ledgerstone prove 12 -o 12.tlog-proof
+  ledgerstone prove 12 -o 12.tlog-proof --key 'ledgerstone.local/...+...+...'
+
+The proof is checked before it is written. Its format is C2SP tlog-proof.
+
+Exit codes: 0 written, 1 there is no such event or its proof does not hold, 2 error.")]
+    Prove(Prove),
+    /// Write the receipt of an event to a file
+    #[command(after_help = "\
+Examples:
+  ledgerstone receipt 12 -o 12.receipt.json
+  ledgerstone verify 12.receipt.json --raw event.json
+
+Exit codes: 0 written, 1 there is no such event, 2 error.")]
+    Receipt(Receipt),
+    /// Verify a data directory, a server, a receipt or a proof
+    #[command(after_help = "\
+Examples:
+  ledgerstone verify ledgerstone-data --keys ledgerstone-data-keys
+  ledgerstone verify http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...'
+  ledgerstone verify 12.receipt.json --raw event.json --key 'ledgerstone.local/...+...+...'
+
+Exit codes: 0 proven, 1 disproven or damaged, 2 undecidable.")]
+    Verify(Verify),
+    /// Manage the sources that may append
+    Sources(Sources),
+    /// Show how far each ledger has got
+    #[command(after_help = "Exit codes: 0 recording, 1 suspended or damaged, 2 error.")]
+    Status(Status),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// Directory of the store
+    #[arg(long, value_name = "DIR", default_value = "./ledgerstone-data")]
+    pub data: PathBuf,
+    /// Address and port to listen on [default: 127.0.0.1:4780]; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Directory of the keys, never inside the store [default: DIR-keys]
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// A ledger that must exist, created if missing; may be given several times [default: main]
+    #[arg(long = "ledger", value_name = "NAME")]
+    pub ledgers: Vec<String>,
+    /// Settings file, copied to DIR/ledgerstone.toml, which is read if none is given
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+}
+
+/// How to reach a server; every verb that talks to one takes these.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct Server {
+    /// Address of the server [default: what DIR/ledgerstone.toml says, else http://127.0.0.1:4780]
+    #[arg(long, value_name = "URL", env = "LEDGERSTONE_SERVER")]
+    pub server: Option<String>,
+    /// Directory of the server's store, where token and settings are looked for
+    #[arg(long, value_name = "DIR", default_value = "./ledgerstone-data")]
+    pub data: PathBuf,
+    /// File with the token [default: LEDGERSTONE_TOKEN, else DIR/admin.token]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Send the token in the clear to another machine
+    #[arg(long)]
+    pub danger_send_token_without_tls: bool,
+    /// Print JSON for programs
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Wait {
+    /// Survives power loss
+    Durable,
+    /// In a signed checkpoint
+    Committed,
+}
+
+impl Wait {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Wait::Durable => "durable",
+            Wait::Committed => "committed",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Numbering {
+    /// The source numbers its events, so that a missing one shows
+    Source,
+    /// The server numbers them
+    Server,
+}
+
+impl Numbering {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Numbering::Source => "source",
+            Numbering::Server => "server",
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Append {
+    /// File of events, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Format of the events, else found out for each: native, cloudtrail, kubernetes-audit
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// What to wait for
+    #[arg(long, value_enum, default_value_t = Wait::Durable)]
+    pub wait: Wait,
+    /// Write a receipt for each event, one a line, checked against the bytes that were sent
+    #[arg(long, value_name = "FILE")]
+    pub receipts: Option<PathBuf>,
+    /// Ledger to append to
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub ledger: String,
+    /// Source to append as; for an administrator [default: 1]
+    #[arg(long, value_name = "N")]
+    pub source: Option<u32>,
+    /// Epoch of a source that numbers its events
+    #[arg(long, value_name = "N", requires = "sequence")]
+    pub epoch: Option<u32>,
+    /// Sequence number of the first event that is sent, for a source that numbers its events
+    #[arg(long, value_name = "N", requires = "epoch")]
+    pub sequence: Option<u64>,
+    /// Leave out the first records of the file, because they were appended before
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub skip: u64,
+    /// How long to go on trying while the server is busy or can't record, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub patience: u64,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Search {
+    /// What to look for; everything, if empty
+    #[arg(value_name = "QUERY", default_value = "", allow_hyphen_values = true)]
+    pub query: String,
+    /// Most events to show
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
+    /// First index to look at
+    #[arg(long, value_name = "INDEX")]
+    pub from: Option<u64>,
+    /// Newest first
+    #[arg(long)]
+    pub newest: bool,
+    /// Ledger to search
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub ledger: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Show {
+    /// Index of the event
+    pub index: u64,
+    /// Write the original bytes to standard output, unchanged
+    #[arg(long, conflicts_with = "json")]
+    pub raw: bool,
+    /// Write them even to a terminal
+    #[arg(long, requires = "raw")]
+    pub force: bool,
+    /// Ledger of the event
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub ledger: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Prove {
+    /// Index of the event
+    pub index: u64,
+    /// File to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Verification key of the ledger, known from elsewhere than this server
+    #[arg(long, value_name = "VKEY")]
+    pub key: Option<String>,
+    /// Ledger of the event
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub ledger: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Receipt {
+    /// Index of the event
+    pub index: u64,
+    /// File to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Ledger of the event
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub ledger: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// Data directory, URL of a server, receipt or proof
+    #[arg(value_name = "PATH|URL|FILE")]
+    pub what: String,
+    /// Verification key of the ledger, known from elsewhere
+    #[arg(long, value_name = "VKEY")]
+    pub key: Option<String>,
+    /// Original bytes of the event of a receipt or proof
+    #[arg(long, value_name = "FILE")]
+    pub raw: Option<PathBuf>,
+    /// Directory of the store's keys, to open payloads [default: DIR-keys, if it is there]
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// Be content with nothing less than a verification key from elsewhere
+    #[arg(long)]
+    pub require_anchor: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Sources {
+    #[command(subcommand)]
+    pub verb: SourcesVerb,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum SourcesVerb {
+    /// Admit a source and print its token, once
+    #[command(after_help = "\
+Example:
+  ledgerstone sources add 'payment service' > payments.token")]
+    Add(AddSource),
+    /// Open another epoch of a source, such as after it lost its count
+    #[command(after_help = "\
+Example:
+  ledgerstone sources epoch 2 --previous-last 4711")]
+    Epoch(OpenEpoch),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AddSource {
+    /// What to call it
+    pub label: String,
+    /// Who numbers its events
+    #[arg(long, value_enum, default_value_t = Numbering::Server)]
+    pub numbering: Numbering,
+    /// Ledger it may append to
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub ledger: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OpenEpoch {
+    /// Number of the source
+    pub source: u32,
+    /// Who numbers its events from now on
+    #[arg(long, value_enum, default_value_t = Numbering::Source)]
+    pub numbering: Numbering,
+    /// Last sequence number of the epoch before, if it is known; else a gap of unknown length is recorded
+    #[arg(long, value_name = "N")]
+    pub previous_last: Option<u64>,
+    /// Ledger of the source
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub ledger: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn every_verb_is_defined_soundly_and_tells_its_exit_codes_or_an_example() {
+        let mut cli = Cli::command();
+        cli.build();
+        cli.clone().debug_assert();
+        for verb in cli.get_subcommands().filter(|verb| verb.get_name() != "help") {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let nested = verb.get_subcommands().next().is_some();
+            assert!(nested || help.contains("Example") || help.contains("Exit codes"), "{}", verb.get_name());
+        }
+    }
+}

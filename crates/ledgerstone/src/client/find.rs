@@ -1,0 +1,136 @@
+//! Where the server is and what token to show it, without any flags if need be.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+use evidence::layout;
+
+use crate::cli;
+use crate::failure::{About, Failure};
+use crate::settings::Settings;
+
+/// Where a server listens unless it is told otherwise.
+pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4780);
+
+/// The variable that holds a token.
+const TOKEN_VARIABLE: &str = "LEDGERSTONE_TOKEN";
+
+/// The address of the server, without a slash at the end: as given, as the settings of the store say, or the
+/// default.
+///
+/// # Errors
+/// The address is none, or wants TLS.
+pub(super) fn server(args: &cli::Server) -> Result<String, Failure> {
+    match &args.server {
+        Some(url) => check_url(url),
+        None => Ok(format!("http://{}", reachable(listen_of(&args.data).unwrap_or(DEFAULT_LISTEN)))),
+    }
+}
+
+/// Checks the address of a server and takes the slash off its end.
+pub(super) fn check_url(url: &str) -> Result<String, Failure> {
+    let bad =
+        |why: &str| Err(Failure::trouble(format!("{why}: {url}")).hint("such as http://127.0.0.1:4780"));
+    if url.starts_with("https://") {
+        return bad("this version speaks no TLS yet");
+    }
+    let Some(host) = url.strip_prefix("http://") else { return bad("not the address of a server") };
+    let host = host.trim_end_matches('/');
+    if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
+        return bad("not the address of a server");
+    }
+    Ok(format!("http://{host}"))
+}
+
+/// Whether what is sent to this address stays on this machine.
+pub(super) fn is_loopback(base: &str) -> bool {
+    let host = base.strip_prefix("http://").unwrap_or(base);
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => host,
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The token and where it was found.
+///
+/// # Errors
+/// There is none, or it can't be read.
+pub(super) fn token(args: &cli::Server) -> Result<(String, String), Failure> {
+    if let Some(path) = &args.token_file {
+        return Ok((read_token(path)?, path.display().to_string()));
+    }
+    if let Some(token) = std::env::var_os(TOKEN_VARIABLE).filter(|token| !token.is_empty()) {
+        let token = token.into_string().unwrap_or_default();
+        return Ok((check_token(&token, TOKEN_VARIABLE)?, TOKEN_VARIABLE.to_owned()));
+    }
+    let path = args.data.join(layout::ADMIN_TOKEN);
+    if !path.exists() {
+        return Err(Failure::trouble(format!("there is no token: {} is not there", path.display())).hint(
+            "go to where `ledgerstone up` was started, or give --data DIR, --token-file FILE or LEDGERSTONE_TOKEN",
+        ));
+    }
+    Ok((read_token(&path)?, path.display().to_string()))
+}
+
+fn read_token(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path).about("read the token in", path)?;
+    check_token(&text, &path.display().to_string())
+}
+
+fn check_token(text: &str, from: &str) -> Result<String, Failure> {
+    let token = text.trim();
+    if token.is_empty() || token.len() > 256 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Failure::trouble(format!("there is no token in {from}")));
+    }
+    Ok(token.to_owned())
+}
+
+/// Where the settings in a data directory say that its server listens. Mistakes in them are the server's to tell.
+fn listen_of(data: &Path) -> Option<SocketAddr> {
+    let text = std::fs::read_to_string(data.join(layout::SETTINGS)).ok()?;
+    Settings::parse(&text).ok()?.listen
+}
+
+/// The address under which a server on this machine that listens on `listen` is reached.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_one_spelling() {
+        assert_eq!(check_url("http://127.0.0.1:4780/").ok().as_deref(), Some("http://127.0.0.1:4780"));
+        for bad in ["https://a", "127.0.0.1:4780", "http://", "http://a/b", "http://user@host", "ftp://a", ""]
+        {
+            assert!(check_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for here in ["http://127.0.0.1:4780", "http://127.9.9.9", "http://localhost:1", "http://[::1]:4780"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for there in ["http://10.0.0.1:4780", "http://localhost.example.org", "http://[2001:db8::1]:1"] {
+            assert!(!is_loopback(there), "{there}");
+        }
+    }
+
+    #[test]
+    fn an_unspecified_address_is_reached_over_loopback() {
+        let reached = |text: &str| reachable(text.parse().expect("an address")).to_string();
+        assert_eq!(reached("0.0.0.0:80"), "127.0.0.1:80");
+        assert_eq!(reached("[::]:80"), "[::1]:80");
+        assert_eq!(reached("127.0.0.2:80"), "127.0.0.2:80");
+    }
+}

@@ -1,0 +1,260 @@
+//! The verbs that ask a running server, and how they find it.
+
+pub(crate) mod append;
+pub(crate) mod prove;
+pub(crate) mod search;
+pub(crate) mod show;
+pub(crate) mod sources;
+pub(crate) mod status;
+pub(crate) mod verify;
+
+mod feed;
+mod find;
+mod json;
+mod receipts;
+mod remote;
+
+pub(crate) use find::DEFAULT_LISTEN;
+
+use std::io::{self, BufRead, BufReader};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli;
+use crate::failure::Failure;
+
+/// The longest answer that is read: an event of 64 MiB whose raw bytes come as base64 beside its text.
+const MAX_ANSWER: u64 = 512 << 20;
+
+/// A server and the right to ask it.
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    /// Without a slash at the end.
+    base: String,
+    token: Option<String>,
+    /// Where the token comes from, for messages.
+    token_from: String,
+}
+
+/// What a server answered.
+pub(crate) struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// When to ask again.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+pub(crate) enum Silence {
+    /// Nobody listens there: nothing was sent.
+    NotThere(String),
+    /// The connection broke: what was sent may have arrived or not.
+    Broken(String),
+}
+
+impl Client {
+    /// Finds server and token as `ledgerstone --help` says.
+    ///
+    /// # Errors
+    /// There is no token, or it would have to be sent in the clear to another machine.
+    pub(crate) fn new(args: &cli::Server) -> Result<Client, Failure> {
+        let mut client = Client::anonymous(args)?;
+        let (token, from) = find::token(args)?;
+        if !find::is_loopback(&client.base) && !args.danger_send_token_without_tls {
+            return Err(Failure::trouble(format!(
+                "the token would cross the network in the clear to {}",
+                client.base
+            ))
+            .hint(
+                "use a tunnel to that machine, or --danger-send-token-without-tls in a network you trust",
+            ));
+        }
+        (client.token, client.token_from) = (Some(token), from);
+        Ok(client)
+    }
+
+    /// A client without a token.
+    pub(crate) fn anonymous(args: &cli::Server) -> Result<Client, Failure> {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            // A proxy from the environment must not see tokens that are meant for this machine.
+            .proxy(None)
+            .timeout_connect(Some(Duration::from_secs(5)))
+            .timeout_await_100(Some(Duration::from_secs(5)))
+            .timeout_recv_response(Some(Duration::from_secs(300)))
+            .user_agent(concat!("ledgerstone/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Client { agent: config.into(), base: find::server(args)?, token: None, token_from: String::new() })
+    }
+
+    /// The address of the server, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Asks for `path` and gives whatever is answered.
+    pub(crate) fn get(&self, path: &str) -> Result<Answer, Silence> {
+        receive(self.authorized(self.agent.get(format!("{}{path}", self.base))).call(), &self.base)
+    }
+
+    /// Sends `body` to `path` and gives whatever is answered.
+    pub(crate) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Answer, Silence> {
+        // A server that refuses should not first be sent all of a long body: it might close the connection, and
+        // its answer be lost.
+        const WORTH_ASKING: usize = 16 << 10;
+        let mut request = self.authorized(self.agent.post(format!("{}{path}", self.base)));
+        request = request.content_type(content_type);
+        if body.len() >= WORTH_ASKING {
+            request = request.header("expect", "100-continue");
+        }
+        receive(request.send(body), &self.base)
+    }
+
+    fn authorized<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
+    /// The body of a 200 answer to GET.
+    pub(crate) fn get_ok(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let answer = self.get(path).map_err(Failure::from)?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(self.refused(&answer)) }
+    }
+
+    /// The body of a 200 answer to GET, to be read while it comes.
+    pub(crate) fn get_lines(&self, path: &str) -> Result<impl BufRead + use<>, Failure> {
+        let response = self.authorized(self.agent.get(format!("{}{path}", self.base))).call();
+        let response = response.map_err(|error| Failure::from(silence(error, &self.base)))?;
+        if response.status().as_u16() == 200 {
+            return Ok(BufReader::new(response.into_body().into_reader()));
+        }
+        Err(receive(Ok(response), &self.base).map_or_else(Failure::from, |answer| self.refused(&answer)))
+    }
+
+    /// [`Client::get_ok`] as JSON.
+    pub(crate) fn get_json(&self, path: &str) -> Result<Value, Failure> {
+        self.get_ok(path).and_then(|body| json::parse(&body))
+    }
+
+    /// The JSON of a 200 or 201 answer to a POST of JSON.
+    pub(crate) fn post_json(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let answer =
+            self.post(path, "application/json", body.to_string().as_bytes()).map_err(Failure::from)?;
+        match answer.status {
+            200 | 201 => json::parse(&answer.body),
+            _ => Err(self.refused(&answer)),
+        }
+    }
+
+    /// What an answer that is no success means for the person who asked.
+    pub(crate) fn refused(&self, answer: &Answer) -> Failure {
+        let (title, detail) = answer.problem();
+        let message = match &detail {
+            Some(detail) => format!("{title}: {detail}"),
+            None => title,
+        };
+        match answer.status {
+            401 if self.token.is_some() => Failure::trouble(format!(
+                "the server at {} does not know the token from {}",
+                self.base, self.token_from
+            ))
+            .hint(
+                "give the right one with --token-file FILE, LEDGERSTONE_TOKEN, or --data DIR of that server",
+            ),
+            401 => Failure::trouble(format!("the server at {} wants a token: {message}", self.base)),
+            403 => Failure::trouble(format!("the token from {} may not do this: {message}", self.token_from)),
+            404 => Failure::no(message),
+            status => Failure::trouble(format!("the server answered {status}: {message}")),
+        }
+    }
+}
+
+impl Answer {
+    /// Title and detail of an error answer (RFC 9457), or what there is instead.
+    pub(crate) fn problem(&self) -> (String, Option<String>) {
+        let problem = self.json();
+        let text = |name: &str| {
+            problem.as_ref().and_then(|problem| problem.get(name)).and_then(Value::as_str).map(str::to_owned)
+        };
+        match text("title") {
+            Some(title) => (title, text("detail").filter(|detail| !detail.is_empty())),
+            None => {
+                let body: String = String::from_utf8_lossy(&self.body).chars().take(200).collect();
+                let body = body.trim();
+                (format!("status {}", self.status), (!body.is_empty()).then(|| body.to_owned()))
+            }
+        }
+    }
+
+    /// The body, if it is JSON.
+    pub(crate) fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+impl From<Silence> for Failure {
+    fn from(silence: Silence) -> Failure {
+        match silence {
+            Silence::NotThere(message) => Failure::trouble(message)
+                .hint("start one with `ledgerstone up`, or name another with --server URL"),
+            Silence::Broken(message) => Failure::trouble(message),
+        }
+    }
+}
+
+fn receive(
+    response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    base: &str,
+) -> Result<Answer, Silence> {
+    let mut response = response.map_err(|error| silence(error, base))?;
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = header("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs);
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
+    let body = body.map_err(|error| silence(error, base))?;
+    Ok(Answer { status, retry_after, body })
+}
+
+fn silence(error: ureq::Error, base: &str) -> Silence {
+    match is_not_there(&error) {
+        true => Silence::NotThere(format!("no server answers at {base}")),
+        false => Silence::Broken(format!("the connection to the server at {base} broke: {error}")),
+    }
+}
+
+/// Whether an error came before anything was sent.
+fn is_not_there(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+        ureq::Error::Timeout(timeout) => matches!(timeout, ureq::Timeout::Connect | ureq::Timeout::Resolve),
+        _ => false,
+    }
+}
+
+/// Percent-encodes a value for a query or a path segment (RFC 3986, unreserved characters stay).
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_could_end_a_query_value_is_encoded() {
+        assert_eq!(super::encode("a b&c=\"ü\"/#?%"), "a%20b%26c%3D%22%C3%BC%22%2F%23%3F%25");
+        assert_eq!(super::encode("Az09-._~"), "Az09-._~");
+    }
+}

@@ -1,0 +1,166 @@
+//! `verify`: hands a directory, an address, a receipt or a proof to what verifies it, and shows the verdict.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use evidence::verify::{Anchor, Report, Verdict};
+use indicatif::{ProgressBar, ProgressStyle};
+use record::receipt::{Receipt, ReceiptError};
+use tlog::{TlogProof, TlogProofError, VerifierKey};
+use verifier::ReceiptReport;
+
+use super::{prove, receipts, remote};
+use crate::cli::Verify;
+use crate::failure::{About, Failure};
+use crate::terminal::{self, Paint, escape};
+
+/// Proofs begin with this; receipts are JSON.
+const PROOF_HEADER: &[u8] = b"c2sp.org/tlog-proof@";
+
+pub(crate) fn run(args: Verify) -> Result<(), Failure> {
+    let key = args.key.as_deref().map(prove::parse_key).transpose()?;
+    let path = Path::new(&args.what);
+    if args.what.contains("://") {
+        let report = remote::verify(&args, key.as_ref(), &bar("entries"))?;
+        return show_report(&args, report);
+    }
+    if !path.exists() {
+        return Err(Failure::trouble(format!("there is nothing to verify at {}", args.what))
+            .hint("give a data directory, http://HOST:PORT of a server, a receipt or a proof"));
+    }
+    if path.is_dir() { directory(&args, path, key.as_ref()) } else { file(&args, path, key.as_ref()) }
+}
+
+fn directory(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Failure> {
+    let keys = args.keys.clone().unwrap_or_else(|| verifier::default_keys(path));
+    if args.keys.is_some() && !keys.is_dir() {
+        return Err(Failure::trouble(format!("there is no key directory at {}", keys.display())));
+    }
+    let bar = bar("entries");
+    let report = verifier::verify_dir(path, Some(&keys), key, &|done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    show_report(args, report)
+}
+
+fn file(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Failure> {
+    let bytes = fs::read(path).about("read", path)?;
+    if receipts::is_receipts_file(&bytes) {
+        let Some(raw) = &args.raw else {
+            return Err(Failure::trouble(
+                "a file of receipts is verified against the file that was appended",
+            )
+            .hint(format!("give that file: ledgerstone verify {} --raw FILE", args.what)));
+        };
+        let summary = receipts::verify(&bytes, raw, key)?;
+        let verdict = anchored(args, summary.verdict(), key.is_some());
+        return show(args, verdict, summary.json(verdict), &summary.text(verdict));
+    }
+    let raw = match &args.raw {
+        Some(raw) => Some(fs::read(raw).about("read", raw)?),
+        None => None,
+    };
+    let report = match bytes.starts_with(PROOF_HEADER) {
+        true => proof(&bytes, raw.as_deref(), key),
+        false => verifier::verify_receipt(bytes.trim_ascii_end(), raw.as_deref(), key),
+    };
+    let verdict = anchored(args, report.verdict(), report.proven_in.is_some());
+    show(args, verdict, verifier::receipt_json(&report), &verifier::receipt_text(&report))
+}
+
+/// Verifies a proof, which holds the receipt of its entry if `prove` wrote it.
+fn proof(bytes: &[u8], raw: Option<&[u8]>, key: Option<&VerifierKey>) -> ReceiptReport {
+    let mut report = ReceiptReport::default();
+    let proof = match TlogProof::parse(bytes) {
+        Ok(proof) => proof,
+        Err(error) => {
+            report.damage.push(error.to_string());
+            return report;
+        }
+    };
+    report.index = proof.index;
+    let receipt = proof.extra.as_deref().and_then(|extra| Receipt::parse(extra).ok());
+    let Some(receipt) = receipt.filter(|receipt| receipt.index == proof.index) else {
+        report.undecided.push("the proof does not hold the entry that it is of".to_owned());
+        return report;
+    };
+    report.origin.clone_from(&receipt.origin);
+    match raw.map(|raw| receipt.check_raw(raw)) {
+        None => {}
+        Some(Ok(())) => report.raw_checked = true,
+        Some(Err(error @ ReceiptError::TableVersion(_))) => report.undecided.push(error.to_string()),
+        Some(Err(error)) => report.damage.push(error.to_string()),
+    }
+    let Some(key) = key else {
+        report
+            .undecided
+            .push("no verification key was given, so the signature was not checked: use --key".to_owned());
+        return report;
+    };
+    match proof.verify(&receipt.leaf_hash(), key.name(), std::slice::from_ref(key), &[]) {
+        Ok(checkpoint) => report.proven_in = Some(checkpoint.checkpoint().size),
+        Err(error @ (TlogProofError::Checkpoint(_) | TlogProofError::Inclusion(_))) => {
+            report.damage.push(error.to_string());
+        }
+        Err(error) => report.undecided.push(error.to_string()),
+    }
+    report
+}
+
+fn show_report(args: &Verify, report: Report) -> Result<(), Failure> {
+    let held = report.ledgers.iter().any(|ledger| ledger.anchor == Anchor::Key);
+    let verdict = anchored(args, report.verdict(), held);
+    show(args, verdict, verifier::json(&report), &verifier::text(&report))
+}
+
+/// The verdict, given what the person insists on.
+fn anchored(args: &Verify, verdict: Verdict, held: bool) -> Verdict {
+    match verdict {
+        Verdict::Proven if args.require_anchor && !held => Verdict::Undecidable,
+        verdict => verdict,
+    }
+}
+
+/// Shows a report whose first line is its own verdict, and ends with the exit code of the final one.
+fn show(args: &Verify, verdict: Verdict, json: String, text: &str) -> Result<(), Failure> {
+    if args.server.json {
+        let mut value = super::json::parse(json.as_bytes())?;
+        if let Some(members) = value.as_object_mut() {
+            members.insert("verdict".to_owned(), verdict.word().into());
+        }
+        super::json::print(&value)?;
+    } else {
+        let paint = Paint::for_stdout();
+        let word = match verdict {
+            Verdict::Proven => paint.green(verdict.word()),
+            Verdict::Disproven => paint.red(verdict.word()),
+            Verdict::Undecidable => paint.amber(verdict.word()),
+        };
+        let rest: String = text.lines().skip(1).map(|line| format!("{}\n", escape(line))).collect();
+        terminal::print(&format!("{word}\n{rest}"))?;
+    }
+    match verdict {
+        Verdict::Proven => Ok(()),
+        Verdict::Disproven => Err(Failure::no("disproven: what was checked is not what was recorded")),
+        Verdict::Undecidable if args.require_anchor && args.key.is_none() => {
+            Err(Failure::trouble("undecidable: nothing from outside was given to hold the key against")
+                .hint("give a verification key that you got elsewhere, with --key"))
+        }
+        Verdict::Undecidable => Err(Failure::trouble("undecidable: something that is needed was not there")),
+    }
+}
+
+/// A progress bar on a terminal.
+fn bar(what: &'static str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0).with_message(what);
+    match ProgressStyle::with_template("{bar:30} {percent:>3} %  {pos} of {len} {msg}  {eta}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

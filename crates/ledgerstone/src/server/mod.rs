@@ -1,0 +1,177 @@
+//! `up`: opens the store, starts the engine and its HTTP interface, and stops them in order.
+
+mod banner;
+mod directory;
+mod files;
+mod plan;
+mod watch;
+
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use env::{Env, SystemEnv};
+use ledger::{Engine, Fault};
+use storage::{Disk, LocalDisk};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::Up;
+use crate::failure::{About, Failure};
+use crate::terminal;
+use files::Chosen;
+use plan::Plan;
+use watch::log;
+
+/// How long requests that still run are waited for once the server has stopped listening.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+pub(crate) fn up(up: Up) -> Result<(), Failure> {
+    let chosen = Chosen::read(&up.data, up.settings.as_deref())?;
+    let plan = Plan::resolve(&up, chosen.settings.clone(), chosen.hash())?;
+    directory::prepare(&plan.data)?;
+    let lock = directory::lock(&plan.data)?;
+    directory::check_apart(&plan.data, &plan.keys)?;
+    directory::prepare(&plan.keys)?;
+    let listener = listen(&plan)?;
+    let (data, keys) = (open(&plan.data)?, open(&plan.keys)?);
+    let env: Arc<dyn Env> = Arc::new(SystemEnv::new());
+    chosen.keep(&plan.data, &data)?;
+    let (tokens, new_token) = files::tokens(&plan.data, &data, env.clone())?;
+
+    let engine = Engine::start(data, keys, env.clone(), plan.options.clone());
+    let engine = Arc::new(engine.map_err(|fault| explain(&fault, &plan))?);
+    let bound = listener.local_addr().map_err(|error| Failure::trouble(format!("can't listen: {error}")))?;
+    let ledgers = engine.reads().ledgers();
+    terminal::print(&banner::banner(bound, &plan.data, &plan.keys, new_token, &ledgers))?;
+
+    let (stop_watching, stopped) = mpsc::channel();
+    let watcher = {
+        let (engine, env) = (engine.clone(), env.clone());
+        thread::Builder::new()
+            .name("watch".to_owned())
+            .spawn(move || watch::watch(&engine, env.as_ref(), &stopped))
+    };
+    let settings = api::Settings { open: plan.open, ..api::Settings::default() };
+    let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
+    let served = serve(server, listener, env.as_ref());
+    drop(stop_watching);
+    if let Ok(watcher) = watcher {
+        drop(watcher.join());
+    }
+    match Arc::into_inner(engine) {
+        Some(engine) => engine.stop(),
+        None => {
+            log(env.as_ref(), "warning: a request did not end in time; what it was told to be durable is")
+        }
+    }
+    log(env.as_ref(), "info: stopped");
+    drop(lock);
+    served
+}
+
+fn open(dir: &Path) -> Result<Arc<dyn Disk>, Failure> {
+    Ok(Arc::new(LocalDisk::open(dir).about("open the directory", dir)?))
+}
+
+fn listen(plan: &Plan) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(plan.listen).map_err(|error| {
+        let failure = Failure::trouble(format!("can't listen on {}: {error}", plan.listen));
+        match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                failure.hint("something listens there already; choose another with --listen 127.0.0.1:PORT")
+            }
+            _ => failure,
+        }
+    })?;
+    listener.set_nonblocking(true).map_err(|error| Failure::trouble(format!("can't listen: {error}")))?;
+    Ok(listener)
+}
+
+/// Serves until a signal asks to stop. A second one ends the process at once: what was acknowledged is durable.
+fn serve(server: Arc<api::Server>, listener: TcpListener, env: &dyn Env) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::trouble(format!("can't serve: {error}"));
+    let runtime = Runtime::new().map_err(failed)?;
+    let served = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+        tokio::spawn(async move {
+            signals.next().await;
+            terminal::tell("stopping; what is waiting is finished first, a second signal stops at once");
+            drop(stop);
+            signals.next().await;
+            std::process::exit(2);
+        });
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        api::serve(server, listener, async {
+            // Dropped is as good as sent.
+            let _ = stopping.await;
+        })
+        .await
+    });
+    if let Err(error) = &served {
+        log(env, &format!("error: the HTTP interface ended: {error}"));
+    }
+    runtime.shutdown_timeout(LAST_REQUESTS);
+    served.map_err(failed)
+}
+
+/// The signals that ask a server to stop: from a person, a supervisor, or a terminal that is closed.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}
+
+/// What a fault at the start means for the person who started.
+fn explain(fault: &Fault, plan: &Plan) -> Failure {
+    match fault {
+        Fault::Storage { .. } => {
+            let failure = Failure::trouble(format!("the store can't be opened: {fault}"));
+            match fault.is_full() {
+                true => failure
+                    .hint("make room on that disk and start again; nothing that was acknowledged is lost"),
+                false => failure.hint(format!("check disk and permissions of {}", plan.data.display())),
+            }
+        }
+        Fault::Damaged(damaged) => {
+            let keys = [evidence::layout::keys::WRAPPING, ".signing.key", ".authority.key"];
+            let failure =
+                Failure::no(format!("the store is not as it was written, so nothing was started: {fault}"));
+            match keys.iter().any(|name| damaged.file.ends_with(name)) {
+                true => failure.hint(format!(
+                    "the keys of this store were looked for in {}; say where they are with --keys DIR",
+                    plan.keys.display()
+                )),
+                false => failure.hint(format!(
+                    "see what is damaged and what is still good: ledgerstone verify {} --keys {}",
+                    plan.data.display(),
+                    plan.keys.display()
+                )),
+            }
+        }
+        Fault::Fenced => Failure::trouble("another process has written to this store; nothing was started"),
+    }
+}

@@ -1,0 +1,155 @@
+//! From what was typed and set to what is usable.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ledger::Options;
+
+use crate::cli::Up;
+use crate::client::DEFAULT_LISTEN;
+use crate::failure::Failure;
+use crate::settings::{Settings, check_ledger_name};
+
+/// What the server does: flags before settings before defaults.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub keys: PathBuf,
+    pub options: Options,
+    pub open: api::Open,
+}
+
+impl Plan {
+    /// Checks what the flags and the settings say together.
+    ///
+    /// # Errors
+    /// An address that needs TLS, a name that no ledger may have, keys inside the data directory.
+    pub(crate) fn resolve(up: &Up, settings: Settings, settings_hash: [u8; 32]) -> Result<Plan, Failure> {
+        let listen = up.listen.or(settings.listen).unwrap_or(DEFAULT_LISTEN);
+        if !listen.ip().is_loopback() && settings.danger_listen_without_tls != Some(true) {
+            return Err(Failure::trouble(format!(
+                "{listen} is no loopback address, and tokens and events would cross the network in the clear"
+            ))
+            .hint(
+                "listen on 127.0.0.1 and put a proxy with TLS in front, or say danger_listen_without_tls = true in \
+                 ledgerstone.toml",
+            ));
+        }
+        for name in &up.ledgers {
+            check_ledger_name(name).map_err(Failure::trouble)?;
+        }
+        let keys = match (&up.keys, &settings.keys) {
+            (Some(keys), _) => keys.clone(),
+            (None, Some(keys)) => up.data.join(keys),
+            (None, None) => sibling(&up.data),
+        };
+        let open = api::Open::default();
+        let open = api::Open {
+            tiles: settings.open_tiles.unwrap_or(open.tiles),
+            bundles: settings.open_bundles.unwrap_or(open.bundles),
+        };
+        let options = options(up, settings, settings_hash);
+        Ok(Plan { listen, data: up.data.clone(), keys, options, open })
+    }
+}
+
+fn options(up: &Up, settings: Settings, settings_hash: [u8; 32]) -> Options {
+    let default = Options::default();
+    let mebibytes = |count: u64| usize::try_from(count << 20).unwrap_or(usize::MAX);
+    let mut ledgers = settings.ledgers.unwrap_or_else(|| match up.ledgers.is_empty() {
+        true => default.ledgers.clone(),
+        false => Vec::new(),
+    });
+    for name in &up.ledgers {
+        if !ledgers.contains(name) {
+            ledgers.push(name.clone());
+        }
+    }
+    Options {
+        ledgers,
+        origin_host: settings.origin_host.unwrap_or(default.origin_host),
+        settings: Some(settings_hash),
+        checkpoint_interval: settings
+            .checkpoint_interval_ms
+            .map_or(default.checkpoint_interval, Duration::from_millis),
+        heartbeat: settings.heartbeat_s.map_or(default.heartbeat, Duration::from_secs),
+        seal_entries: settings.seal_entries.unwrap_or(default.seal_entries),
+        seal_age: settings.seal_age_s.map_or(default.seal_age, Duration::from_secs),
+        queue_bytes: settings.queue_mib.map_or(default.queue_bytes, mebibytes),
+        reserve_bytes: settings.reserve_mib.map_or(default.reserve_bytes, mebibytes),
+        ..Options::default()
+    }
+}
+
+/// Where keys lie by default: beside the data directory, so that a copy of the data is no copy of the keys.
+fn sibling(data: &Path) -> PathBuf {
+    match data.file_name() {
+        Some(name) => {
+            let mut name = name.to_owned();
+            name.push("-keys");
+            data.with_file_name(name)
+        }
+        // `.` and `..` have no name of their own; their full path does.
+        None => verifier::default_keys(data),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+
+    fn plan(flags: &[&str], settings: &str) -> Result<Plan, Failure> {
+        let Verb::Up(up) = Cli::parse_from(["ledgerstone", "up"].iter().chain(flags)).verb else {
+            panic!("the verb is up");
+        };
+        Plan::resolve(&up, Settings::parse(settings).expect("the settings are right"), [7; 32])
+    }
+
+    #[test]
+    fn flags_go_before_settings_and_settings_before_defaults() {
+        let listen = |flags: &[&str], settings| plan(flags, settings).expect("a plan").listen.to_string();
+        assert_eq!(listen(&[], ""), "127.0.0.1:4780");
+        assert_eq!(listen(&[], "listen = \"127.0.0.1:1\""), "127.0.0.1:1");
+        assert_eq!(listen(&["--listen", "127.0.0.1:2"], "listen = \"127.0.0.1:1\""), "127.0.0.1:2");
+    }
+
+    #[test]
+    fn only_loopback_without_tls() {
+        assert!(plan(&["--listen", "0.0.0.0:4780"], "").is_err());
+        assert!(plan(&[], "listen = \"[::]:4780\"").is_err());
+        assert!(plan(&["--listen", "[::1]:4780"], "").is_ok());
+        assert!(plan(&["--listen", "0.0.0.0:4780"], "danger_listen_without_tls = true").is_ok());
+    }
+
+    #[test]
+    fn keys_lie_beside_the_data() {
+        let keys = |flags: &[&str], settings| plan(flags, settings).expect("a plan").keys;
+        assert_eq!(keys(&[], ""), Path::new("./ledgerstone-data-keys"));
+        assert_eq!(keys(&["--data", "/srv/a/"], ""), Path::new("/srv/a-keys"));
+        assert_eq!(keys(&["--data", "/srv/a"], "keys = \"../b\""), Path::new("/srv/a/../b"));
+        assert_eq!(keys(&["--data", "/srv/a", "--keys", "c"], "keys = \"../b\""), Path::new("c"));
+    }
+
+    #[test]
+    fn ledgers_from_flags_are_added_to_those_of_the_settings() {
+        let ledgers = |flags: &[&str], settings| plan(flags, settings).expect("a plan").options.ledgers;
+        assert_eq!(ledgers(&[], ""), ["main"]);
+        assert_eq!(ledgers(&["--ledger", "a", "--ledger", "b", "--ledger", "a"], ""), ["a", "b"]);
+        assert_eq!(ledgers(&["--ledger", "b"], "ledgers = [\"a\"]"), ["a", "b"]);
+        assert!(plan(&["--ledger", "../a"], "").is_err());
+    }
+
+    #[test]
+    fn limits_reach_the_engine() {
+        let plan = plan(&[], "[seal]\nentries = 512\n[limits]\nqueue_mib = 3\n[open]\nbundles = true")
+            .expect("a plan");
+        assert_eq!((plan.options.seal_entries, plan.options.queue_bytes), (512, 3 << 20));
+        assert!(plan.open.tiles && plan.open.bundles);
+        assert_eq!(plan.options.settings, Some([7; 32]));
+    }
+}

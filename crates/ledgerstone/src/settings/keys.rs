@@ -1,0 +1,163 @@
+//! Every setting there is: its name, what it may hold, what it means. The reader, the commented file that the
+//! first start writes, and the reference in docs/cli.md are all made from this table.
+
+/// One setting.
+pub(crate) struct Key {
+    /// Its name, with its section in front: `commit.heartbeat_s`.
+    pub path: &'static str,
+    /// What it may hold.
+    pub kind: Kind,
+    /// Its default as it is written in TOML; empty if there is none to write.
+    pub default: &'static str,
+    /// What it means, one sentence or two.
+    pub meaning: &'static str,
+}
+
+/// What a setting may hold.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// An address and a port.
+    Address,
+    /// A path.
+    Path,
+    /// First part of an origin.
+    Origin,
+    /// Names of ledgers, at least one.
+    Ledgers,
+    /// True or false.
+    Switch,
+    /// A whole number within bounds, and a divisor of it.
+    Number { min: u64, max: u64, multiple_of: u64 },
+}
+
+const fn number(min: u64, max: u64) -> Kind {
+    Kind::Number { min, max, multiple_of: 1 }
+}
+
+/// All settings, in the order in which an operator needs them; those of a section stand together.
+pub(crate) const KEYS: &[Key] = &[
+    Key {
+        path: "listen",
+        kind: Kind::Address,
+        default: "\"127.0.0.1:4780\"",
+        meaning: "Where the server listens. Only loopback addresses are accepted until TLS can be configured.",
+    },
+    Key {
+        path: "danger_listen_without_tls",
+        kind: Kind::Switch,
+        default: "false",
+        meaning: "Accepts other addresses all the same: tokens and events then cross the network in the clear.",
+    },
+    Key {
+        path: "keys",
+        kind: Kind::Path,
+        default: "",
+        meaning: "Where the keys lie, relative to the data directory and never inside it. By default a sibling \
+                  of the data directory with `-keys` behind its name.",
+    },
+    Key {
+        path: "ledgers",
+        kind: Kind::Ledgers,
+        default: "[\"main\"]",
+        meaning: "Ledgers that must exist; missing ones are created, none is ever removed.",
+    },
+    Key {
+        path: "origin_host",
+        kind: Kind::Origin,
+        default: "\"ledgerstone.local\"",
+        meaning: "First part of the origin of new ledgers, a host name without `https://`. Origins are public \
+                  and can't be changed later.",
+    },
+    Key {
+        path: "open.tiles",
+        kind: Kind::Switch,
+        default: "true",
+        meaning: "Serves checkpoints and hash tiles without a token. They show no content and no times.",
+    },
+    Key {
+        path: "open.bundles",
+        kind: Kind::Switch,
+        default: "false",
+        meaning: "Serves entry bundles without a token. They show no content, but times and source numbers.",
+    },
+    Key {
+        path: "commit.checkpoint_interval_ms",
+        kind: number(10, 1000),
+        default: "400",
+        meaning: "Shortest time between two checkpoints of one ledger.",
+    },
+    Key {
+        path: "commit.heartbeat_s",
+        kind: number(1, 3600),
+        default: "60",
+        meaning: "A ledger without new entries enters a heartbeat after this long.",
+    },
+    Key {
+        path: "seal.entries",
+        kind: Kind::Number { min: 256, max: 1 << 22, multiple_of: 256 },
+        default: "131072",
+        meaning: "A segment is sealed at this many entries.",
+    },
+    Key {
+        path: "seal.age_s",
+        kind: number(1, 86_400),
+        default: "600",
+        meaning: "Entries are sealed at this age at the latest, in whole bundles of 256.",
+    },
+    Key {
+        path: "limits.queue_mib",
+        kind: number(1, 65_536),
+        default: "64",
+        meaning: "Most events waiting to be written, in MiB; beyond it appends are told to come back later.",
+    },
+    Key {
+        path: "limits.reserve_mib",
+        kind: number(1, 1024),
+        default: "4",
+        meaning: "Disk space held back, in MiB, so that a full disk can still be recorded.",
+    },
+];
+
+/// The commented settings file that the first start writes: every setting at its default.
+pub(crate) fn default_file() -> String {
+    let mut text = String::from(
+        "# Settings of this Ledgerstone server, read at its start. Each is shown with its default: remove the `# `\n\
+         # in front of a line to change it. Unknown keys are refused.\n\
+         #\n\
+         # The ledger keeps a hash of this file: restart the server after a change, so that `ledgerstone verify`\n\
+         # knows the file as the one in use.\n",
+    );
+    let mut section = "";
+    for key in KEYS {
+        let (of, name) = key.path.split_once('.').unwrap_or(("", key.path));
+        if of != section {
+            section = of;
+            text.push_str(&format!("\n[{of}]\n"));
+        } else {
+            text.push('\n');
+        }
+        for line in fold(key.meaning, 108) {
+            text.push_str(&format!("# {line}\n"));
+        }
+        text.push_str(&match key.default {
+            "" => format!("# {name} = ...\n"),
+            default => format!("# {name} = {default}\n"),
+        });
+    }
+    text
+}
+
+/// Breaks a text into lines of at most `width` characters.
+pub(crate) fn fold(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

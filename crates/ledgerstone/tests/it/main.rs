@@ -1,0 +1,11 @@
+//! The real binary, run as a person runs it: a server in one process, the other verbs in more.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail at that line")]
+
+mod first_minutes;
+mod hostile;
+mod lifecycle;
+mod refusals;
+mod rig;
+mod settings;
+mod sources;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use storage::KillPoint;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -114,6 +115,9 @@ pub(crate) struct Up {
     /// Settings file, copied to DIR/ledgerstone.toml, which is read if none is given
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
+    /// End as if killed at an operation of the storage, such as after-sync:wal/:3; for tests of crashes
+    #[arg(long, value_name = "POINT", hide = true)]
+    pub danger_kill_at: Option<KillPoint>,
 }
 
 /// How to reach a server; every verb that talks to one takes these.

@@ -31,10 +31,13 @@ impl Failure {
         Failure::Trouble(Told { message: message.to_string(), hint: None })
     }
 
-    /// Says what to do next, on a line of its own.
+    /// Says what to do next, on a line of its own behind those that were said before.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Failure {
         let (Failure::No(told) | Failure::Trouble(told)) = &mut self;
-        told.hint = Some(hint.to_string());
+        told.hint = Some(match told.hint.take() {
+            Some(before) => format!("{before}\n{hint}"),
+            None => hint.to_string(),
+        });
         self
     }
 

@@ -39,10 +39,11 @@ pub(crate) fn run(args: Append) -> Result<(), Failure> {
             Err(Failure::trouble(format!("nothing to append in {}", name(&args.file))))
         }
         Ok(()) => Ok(()),
-        Err(Failure::Trouble(_)) if tally.in_doubt == 0 && !args.is_stream() => ended.map_err(|failure| {
-            let next = args.skip + tally.count;
-            failure.hint(format!("append the rest, from record {} on, with --skip {next}", next + 1))
-        }),
+        Err(Failure::Trouble(_)) if tally.count > 0 && tally.in_doubt == 0 && !args.is_stream() => ended
+            .map_err(|failure| {
+                let next = args.skip + tally.count;
+                failure.hint(format!("append the rest, from record {} on, with --skip {next}", next + 1))
+            }),
         Err(failure) => Err(failure),
     }
 }

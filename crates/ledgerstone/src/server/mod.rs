@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use env::{Env, SystemEnv};
 use ledger::{Engine, Fault};
-use storage::{Disk, LocalDisk};
+use storage::{Disk, KillAt, LocalDisk};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -43,6 +43,10 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     chosen.keep(&plan.data, &data)?;
     let (tokens, new_token) = files::tokens(&plan.data, &data, env.clone())?;
 
+    let data = match up.danger_kill_at {
+        Some(point) => Arc::new(KillAt::new(data, point, || std::process::abort())),
+        None => data,
+    };
     let engine = Engine::start(data, keys, env.clone(), plan.options.clone());
     let engine = Arc::new(engine.map_err(|fault| explain(&fault, &plan))?);
     let bound = listener.local_addr().map_err(|error| Failure::trouble(format!("can't listen: {error}")))?;

@@ -10,7 +10,7 @@ use storage::{Disk, LocalDisk};
 use crate::Plan;
 use crate::events::Generator;
 use crate::figures::Figures;
-use crate::host::{peak_memory, size_of};
+use crate::host::{peak_memory, stored_per_event};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -121,14 +121,9 @@ fn load(dir: &Path, seconds: u64, make: fn(&mut Generator) -> Prepared) -> Resul
     if lost.load(Ordering::Acquire) > 0 {
         return Err("the engine refused or lost events".into());
     }
+    let progress = reads.progress(0);
+    drop(reads);
     engine.stop();
-    let stored = size_of(&dir.path().join("data"))?;
-    Ok(Sustained {
-        events,
-        rate,
-        burst: burst as f64,
-        unsealed,
-        backlog_seconds,
-        stored_per_event: stored as f64 / events.max(1) as f64,
-    })
+    let stored = stored_per_event(&dir.path().join("data"), progress.durable, progress.sealed)?;
+    Ok(Sustained { events, rate, burst: burst as f64, unsealed, backlog_seconds, stored_per_event: stored })
 }

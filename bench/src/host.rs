@@ -72,6 +72,14 @@ pub fn cpu_seconds() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
+/// Bytes a sealed event takes: tiles and bundles over all entries, segments over those that are sealed.
+pub fn stored_per_event(data: &Path, entries: u64, sealed: u64) -> io::Result<f64> {
+    let ledger = data.join("ledgers/main");
+    let (tiles, segments) = (size_of(&ledger.join("tile"))?, size_of(&ledger.join("segment"))?);
+    let segments = if sealed == 0 { f64::NAN } else { segments as f64 / sealed as f64 };
+    Ok(tiles as f64 / entries.max(1) as f64 + segments)
+}
+
 /// Bytes of all files below a directory.
 pub fn size_of(dir: &Path) -> io::Result<u64> {
     let mut bytes = 0;

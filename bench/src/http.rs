@@ -95,15 +95,15 @@ impl Running {
         Ok(Self { _dir: dir, data, address, token, engine, stop: Some(stop), server, runtime })
     }
 
-    /// Stops in order and tells how many bytes the store has.
-    fn stop(mut self) -> Result<u64, Failure> {
+    /// Stops in order.
+    fn stop(mut self) -> Result<(), Failure> {
         drop(self.stop.take());
         let _ = self.runtime.block_on(&mut self.server);
         drop(self.runtime);
         if let Some(engine) = Arc::into_inner(self.engine) {
             engine.stop();
         }
-        Ok(host::size_of(&self.data)?)
+        Ok(())
     }
 }
 
@@ -175,11 +175,14 @@ fn stream(
         (sent, bytes) = (sent + count, bytes + length);
     }
     let elapsed = start.elapsed().as_secs_f64();
-    let stored = running.stop()?;
+    let progress = running.engine.reads().progress(0);
+    let data = running.data.clone();
+    running.stop()?;
+    let stored = host::stored_per_event(&data, progress.durable, progress.sealed)?;
     Ok(Streamed {
         rate: sent as f64 / elapsed,
         megabytes: bytes as f64 / elapsed / 1e6,
-        stored: stored as f64 / sent.max(1) as f64,
+        stored,
         raw: bytes as f64 / sent.max(1) as f64,
     })
 }

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail at that line")]
 
+mod busy;
+mod fake;
 mod first_minutes;
 mod hostile;
+mod liar;
 mod lifecycle;
 mod refusals;
 mod rig;

@@ -33,6 +33,17 @@ fn the_default_file_says_nothing_and_says_the_defaults_when_uncommented() {
 }
 
 #[test]
+fn the_reference_shows_the_settings_that_there_are() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    assert!(
+        page.contains(&format!("```toml\n{}```\n", default_file())),
+        "copy this to docs/cli.md:\n{}",
+        default_file()
+    );
+}
+
+#[test]
 fn defaults_are_those_of_the_engine() {
     let options = ledger::Options::default();
     let default = |path: &str| KEYS.iter().find(|key| key.path == path).map(|key| key.default.to_owned());

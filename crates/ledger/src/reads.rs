@@ -129,14 +129,14 @@ impl Reads {
 
     /// Proof that `index` is in the tree of a checkpoint.
     pub fn inclusion(&self, ledger: usize, index: u64, at: &Published) -> Result<Vec<Hash>, Fault> {
-        inclusion_proof(index, at.checkpoint.size, &self.tiles(ledger, at))
-            .map_err(|error| self.proof_fault(ledger, error))
+        let tiles = self.tiles(ledger, at);
+        inclusion_proof(index, at.checkpoint.size, &tiles).map_err(|error| tiles.fault(error))
     }
 
     /// Proof that the tree of a checkpoint begins with the tree of `old` entries.
     pub fn consistency(&self, ledger: usize, old: u64, at: &Published) -> Result<Vec<Hash>, Fault> {
-        consistency_proof(old, at.checkpoint.size, &self.tiles(ledger, at))
-            .map_err(|error| self.proof_fault(ledger, error))
+        let tiles = self.tiles(ledger, at);
+        consistency_proof(old, at.checkpoint.size, &tiles).map_err(|error| tiles.fault(error))
     }
 
     fn tiles<'a>(&'a self, ledger: usize, published: &'a Published) -> DiskTiles<'a> {
@@ -145,9 +145,5 @@ impl Reads {
             name: &self.shared.ledgers[ledger].name,
             edge: &published.edge,
         }
-    }
-
-    fn proof_fault(&self, ledger: usize, error: impl std::fmt::Display) -> Fault {
-        Fault::damaged(layout::ledger_dir(&self.shared.ledgers[ledger].name), error)
     }
 }

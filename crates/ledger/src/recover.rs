@@ -30,6 +30,9 @@ use crate::tiles::DiskTiles;
 use crate::view::{LedgerView, View};
 use crate::writer::Writer;
 
+/// Most ledgers of one server: a start enters records in all of them as one group.
+const LEDGERS_MAX: usize = evidence::wal::PARTS_MAX / 2;
+
 /// Opens the store in `disk`, whose keys are in `keys`. The caller holds the store's lock.
 ///
 /// Nothing is written before the write-ahead log has been read and found to be what the register says. Then
@@ -48,7 +51,8 @@ pub(crate) fn open(
     let (held, registered) = load_register(&register, disk.as_ref(), env.as_ref())?;
     let new = registered.ledgers.is_empty();
     let keys = KeyStore::open(keys, env.as_ref(), new)?;
-    let log = Log::read(disk.as_ref(), &registered)?;
+    keys.remove_leftovers()?;
+    let log = Log::read(disk.as_ref(), &keys, &registered)?;
     let cell = RegisterCell::new(register, held, registered);
     remove_leftovers(disk.as_ref())?;
     create_ledgers(&cell, &keys, disk.as_ref(), env.as_ref(), &options)?;
@@ -84,9 +88,8 @@ pub(crate) fn open(
     core.commit(opening_records(&shared, &before, &log, now)?)?;
     shared.register.start_clock();
     core.publish()?;
-    for (ledger, state) in before.ledgers.iter().enumerate() {
-        let size = shared.view.ledger(ledger).end;
-        sweep_partials(&shared, ledger, state.sealed..size)?;
+    for ledger in 0..shared.ledgers.len() {
+        sweep_partials(&shared, ledger)?;
     }
     Ok(core)
 }
@@ -150,6 +153,9 @@ fn create_ledgers(
     options: &Options,
 ) -> Result<(), Fault> {
     let known = cell.value().ledgers;
+    if options.ledgers.len().max(known.len()) > LEDGERS_MAX {
+        return Err(Fault::damaged(layout::REGISTER, format!("more than {LEDGERS_MAX} ledgers are asked for")));
+    }
     for name in options.ledgers.iter().filter(|name| known.iter().all(|ledger| ledger.name != **name)) {
         let id: [u8; 32] = random(env);
         // Origins are public: a random name, not the ledger's.
@@ -205,7 +211,12 @@ fn restore_tree(shared: &Shared, state: &LedgerState) -> Result<Tree, Fault> {
         for child in 0..u64::from(width) {
             let tile = Tile::full(level.saturating_sub(1), index * u64::from(TILE_WIDTH) + child);
             let path = layout::resource(&state.name, &tile.path());
-            let bytes = shared.disk.read(&path).map_err(|error| Fault::damaged(&path, error))?;
+            let bytes = match shared.disk.read(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(Fault::damaged(path, "the tile is missing"));
+                }
+                other => other.doing("reading a tile")?,
+            };
             let below = decode_tile(&bytes, TILE_WIDTH).map_err(|error| Fault::damaged(&path, error))?;
             let mut root = Frontier::new();
             below.into_iter().for_each(|hash| root.push(hash));
@@ -259,7 +270,7 @@ fn check_checkpoint(
     let edge: Vec<(Tile, Vec<Hash>)> =
         publisher.tree(ledger).tiles.partials().map(|(tile, hashes)| (tile, hashes.to_vec())).collect();
     let tiles = DiskTiles { disk: shared.disk.as_ref(), name: &state.name, edge: &edge };
-    let found = root_from_tiles(*size, &tiles).map_err(|error| damaged(error.to_string()))?;
+    let found = root_from_tiles(*size, &tiles).map_err(|error| tiles.fault(error))?;
     if found != *root {
         return Err(damaged("the checkpoint is of another tree".to_owned()));
     }

@@ -3,8 +3,10 @@ use std::io;
 use evidence::layout;
 use storage::Disk;
 use tlog::hash::Hash;
-use tlog::proof::TileSource;
+use tlog::proof::{ProofBuildError, TileSource};
 use tlog::tile::{TILE_WIDTH, Tile, TileError, decode_tile};
+
+use crate::fault::Fault;
 
 /// A ledger's tiles for one tree: full ones from the disk, partial ones from memory, since narrower ones are not
 /// kept.
@@ -13,6 +15,19 @@ pub(crate) struct DiskTiles<'a> {
     pub name: &'a str,
     /// The partial tiles of the tree.
     pub edge: &'a [(Tile, Vec<Hash>)],
+}
+
+impl DiskTiles<'_> {
+    /// What it means that a proof could not be built: a disk that fails is not damage.
+    pub(crate) fn fault(&self, error: ProofBuildError<io::Error>) -> Fault {
+        use io::ErrorKind::{InvalidData, NotFound};
+        match error {
+            ProofBuildError::Source { error, .. } if !matches!(error.kind(), InvalidData | NotFound) => {
+                Fault::Storage { doing: "reading a tile", error }
+            }
+            error => Fault::damaged(layout::ledger_dir(self.name), error),
+        }
+    }
 }
 
 impl TileSource for DiskTiles<'_> {

@@ -5,6 +5,14 @@ use storage::{Disk, DiskEntry, DiskFile};
 
 use crate::fs::{FileId, Op, SimFs};
 
+/// Root of the data disk on every simulated host.
+pub const DATA: &str = "data";
+/// Root of the key disk.
+pub const KEYS: &str = "keys";
+
+/// The disks of a store: data, keys.
+pub type Disks = (Arc<dyn Disk>, Arc<dyn Disk>);
+
 /// A simulated computer: one file system, and the history of every change made to it through [`SimDisk`]s.
 #[derive(Clone)]
 pub struct SimHost(Arc<Mutex<State>>);
@@ -25,6 +33,11 @@ impl SimHost {
         SimDisk { host: self.clone(), root: root.to_owned() }
     }
 
+    /// The disks of the store on it.
+    pub fn disks(&self) -> Disks {
+        (Arc::new(self.disk(DATA)), Arc::new(self.disk(KEYS)))
+    }
+
     /// The file system as it is now.
     pub fn fs(&self) -> SimFs {
         self.lock().fs.clone()
@@ -38,6 +51,13 @@ impl SimHost {
     /// These operations.
     pub fn history(&self) -> Vec<Op> {
         self.lock().history.clone()
+    }
+
+    /// Drops clean pages from the page cache, see [`SimFs::evict`].
+    pub fn evict(&self) {
+        let mut state = self.lock();
+        state.fs.evict();
+        state.history.push(Op::Evict);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -14,7 +14,7 @@ use tlog::hash::leaf_hash;
 use tlog::proof::verify_inclusion;
 
 use crate::check::{Violation, broken};
-use crate::disk::SimHost;
+use crate::disk::{Disks, SimHost};
 use crate::expected::{Event, Expected, Happened, OpenedSource, Told};
 use crate::rng::Rng;
 use crate::sim_env::SimEnv;
@@ -68,13 +68,7 @@ pub fn options() -> Options {
 
 impl Driver {
     /// Uses the disks, which lie on `host`, from `time` on. `expected` is what must be true of them.
-    pub fn new(
-        host: &SimHost,
-        disks: (Arc<dyn Disk>, Arc<dyn Disk>),
-        seed: u64,
-        time: Time,
-        expected: Expected,
-    ) -> Self {
+    pub fn new(host: &SimHost, disks: Disks, seed: u64, time: Time, expected: Expected) -> Self {
         let mut rng = Rng::new(seed);
         let env = Arc::new(SimEnv::new(rng.next(), time.latest_ms));
         Self {
@@ -195,9 +189,7 @@ impl Driver {
                 Ok(())
             }
             95..98 => {
-                if let Some(core) = self.core.take() {
-                    core.stop()?;
-                }
+                self.stop()?;
                 self.open()
             }
             _ => {
@@ -276,8 +268,16 @@ impl Driver {
         Ok(())
     }
 
+    /// Stops the engine in order.
+    pub fn stop(&mut self) -> Result<(), Fault> {
+        match self.core.take() {
+            Some(core) => core.stop(),
+            None => Ok(()),
+        }
+    }
+
     /// Hands in again what was acknowledged: it must be known as a duplicate.
-    fn retry_known(&mut self) -> Result<(), Fault> {
+    pub fn retry_known(&mut self) -> Result<(), Fault> {
         let ledger = self.rng.below(2) as usize;
         let known = self.expected.0.get(LEDGERS[ledger]);
         let numbered = known.and_then(|known| known.last_numbered.clone());
@@ -302,7 +302,7 @@ impl Driver {
     }
 
     /// Opens a new source, or the next epoch of one once there are three.
-    fn open_source(&mut self) -> Request {
+    pub fn open_source(&mut self) -> Request {
         let ledger = self.rng.below(2) as usize;
         let known = self.expected.0.get(LEDGERS[ledger]).cloned().unwrap_or_default();
         let numbered = self.rng.one_in(2) || known.sources.len() < 3;
@@ -364,7 +364,8 @@ impl Driver {
         Arc::new(Event::make(self.next_event, size as usize, &mut self.rng))
     }
 
-    fn engine(&mut self) -> Result<&mut Core, Fault> {
+    /// The engine; without one, the fault of a store that was left.
+    pub fn engine(&mut self) -> Result<&mut Core, Fault> {
         self.core.as_mut().ok_or(Fault::Fenced)
     }
 

@@ -49,6 +49,8 @@ pub enum Op {
     SyncAll(Arc<str>),
     /// A sync of this file failed and its unsynced pages will never reach the medium.
     LoseUnsynced(FileId),
+    /// The kernel drops clean pages; from now on reads show what the medium holds.
+    Evict,
 }
 
 /// Names an open file; the same history always gives the same numbers.
@@ -64,8 +66,8 @@ pub struct SimFs {
     durable: Names,
     /// What may survive: the way from `durable` to `names`.
     changes: Vec<(u64, Change)>,
-    /// Contents of files that were removed: an unsynced block may show them again.
-    stale: Vec<Arc<Vec<u8>>>,
+    /// Directory and content of files that were removed: an unsynced block may show them again.
+    stale: Vec<(String, Arc<Vec<u8>>)>,
     ops: u64,
 }
 
@@ -123,6 +125,7 @@ impl SimFs {
             Op::SyncDir(dir) => fits(self.sync_dir(dir)),
             Op::SyncAll(root) => self.sync_all(root),
             Op::LoseUnsynced(file) => self.lose_unsynced(*file),
+            Op::Evict => self.evict(),
         }
     }
 
@@ -279,6 +282,17 @@ impl SimFs {
         Arc::make_mut(&mut self.files[file]).writes.iter_mut().for_each(|write| write.lost = true);
     }
 
+    /// What memory pressure may do at any time: clean pages are dropped, those that a failed sync left as well.
+    pub fn evict(&mut self) {
+        self.ops += 1;
+        for inode in self.files.iter_mut().filter(|inode| inode.writes.is_empty()) {
+            if inode.data != inode.durable {
+                let inode = Arc::make_mut(inode);
+                inode.data = inode.durable.clone();
+            }
+        }
+    }
+
     /// What a process reads.
     pub fn read(&self, path: &str) -> io::Result<&Vec<u8>> {
         Ok(&self.files[self.file(path)?].data)
@@ -349,14 +363,20 @@ impl SimFs {
         self.changes.push((self.ops, change));
     }
 
-    /// Remembers what a removed file held.
+    /// Remembers what a removed file held, the newest few of each directory.
     fn bury(&mut self, file: FileId) {
-        const GRAVES: usize = 12;
-        if self.files[file].data.len() >= 512 {
-            self.stale.push(self.files[file].data.clone());
-            let excess = self.stale.len().saturating_sub(GRAVES);
-            self.stale.drain(..excess);
+        const GRAVES: usize = 3;
+        let inode = &self.files[file];
+        if inode.data.len() < 512 {
+            return;
         }
+        let dir = parent(&inode.path).to_owned();
+        let same = |(_, (old, _)): &(usize, &(String, _))| *old == dir;
+        let full = self.stale.iter().filter(|(old, _)| *old == dir).count() >= GRAVES;
+        if full && let Some((oldest, _)) = self.stale.iter().enumerate().find(same) {
+            self.stale.remove(oldest);
+        }
+        self.stale.push((dir, inode.data.clone()));
     }
 }
 

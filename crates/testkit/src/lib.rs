@@ -15,7 +15,7 @@ pub mod fs;
 mod rng;
 mod sim_env;
 
-pub use disk::{SimDisk, SimFile, SimHost};
+pub use disk::{DATA, Disks, KEYS, SimDisk, SimFile, SimHost};
 pub use driver::Driver;
 pub use expected::{Event, Expected, ExpectedLedger, Happened, NumberedBatch, OpenedSource, Told};
 pub use fault::{FaultDisk, FaultPlan};

@@ -154,7 +154,7 @@ impl SimFs {
         if self.stale.is_empty() {
             return;
         }
-        let old = &self.stale[rng.below(self.stale.len() as u64) as usize];
+        let (_, old) = &self.stale[rng.below(self.stale.len() as u64) as usize];
         let blocks = old.len().div_ceil(512) as u64;
         let from = if rng.one_in(2) { at } else { rng.below(blocks) as usize * 512 + at % 512 };
         let old = old.get(from..).unwrap_or_default();

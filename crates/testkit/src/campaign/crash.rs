@@ -1,0 +1,173 @@
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::recording::Recording;
+use super::report::{Report, panic_text};
+use crate::check::{Checker, Violation, broken};
+use crate::disk::SimHost;
+use crate::driver::{Driver, Time};
+use crate::expected::Expected;
+use crate::fs::{Fate, Fill, Op, SimFs};
+use crate::rng::Rng;
+
+/// How the run of a host ends.
+#[derive(Clone, Debug)]
+pub enum Crash {
+    /// The process is killed: every write is there, and what was not durable still is not.
+    Kill,
+    /// The power is cut.
+    Power(Vec<Fate>),
+}
+
+impl Crash {
+    /// The file system that is left.
+    pub fn of(&self, fs: &SimFs) -> SimFs {
+        match self {
+            Self::Kill => fs.clone(),
+            Self::Power(fates) => fs.crash(fates),
+        }
+    }
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill => write!(f, "killed"),
+            Self::Power(fates) => {
+                let kept = fates.iter().filter(|fate| **fate == Fate::Kept).count();
+                let lost = fates.iter().filter(|fate| **fate == Fate::Lost).count();
+                let torn = fates.len() - kept - lost;
+                write!(f, "power cut, of {} unsynced changes {kept} kept, {torn} torn", fates.len())
+            }
+        }
+    }
+}
+
+/// The crashes to try at one point: a kill; the power cut that loses all that it may; then, if `most` allows, every subset
+/// of what is not durable, else random ones of it, whole and torn.
+pub fn crashes(pending: usize, most: usize, rng: &mut Rng) -> Vec<Crash> {
+    let mut crashes = vec![Crash::Kill, Crash::Power(vec![Fate::Lost; pending])];
+    if pending == 0 {
+        return crashes;
+    }
+    if pending <= 8 && 1 << pending <= most {
+        let fate = |kept: bool| if kept { Fate::Kept } else { Fate::Lost };
+        let subset = |mask: u32| (0..pending).map(|bit| fate(mask >> bit & 1 == 1)).collect();
+        crashes.extend((1..1u32 << pending).map(|mask| Crash::Power(subset(mask))));
+    }
+    while crashes.len() < most {
+        crashes.push(Crash::Power(random_fates(pending, rng)));
+    }
+    crashes
+}
+
+/// Fates of some kind: in order, out of order, torn.
+pub(super) fn random_fates(pending: usize, rng: &mut Rng) -> Vec<Fate> {
+    if pending == 0 {
+        return Vec::new();
+    }
+    let mut fates = vec![Fate::Lost; pending];
+    let last = rng.below(pending as u64) as usize;
+    match rng.below(6) {
+        // In the order of writing.
+        0 => fates[..=last].fill(Fate::Kept),
+        1 => {
+            fates[..last].fill(Fate::Kept);
+            fates[last] = torn(rng);
+        }
+        // The newest write overtook all others.
+        2 => fates[pending - 1] = torn(rng),
+        style => {
+            let kept_of_eight = [4, 7, 1][style as usize - 3];
+            for fate in &mut fates {
+                if rng.below(8) < kept_of_eight {
+                    *fate = if rng.one_in(3) { torn(rng) } else { Fate::Kept };
+                }
+            }
+        }
+    }
+    fates
+}
+
+fn torn(rng: &mut Rng) -> Fate {
+    let sector = if rng.one_in(2) { 512 } else { 4096 };
+    let fill = [Fill::Old, Fill::Zeros, Fill::Noise, Fill::Stale][rng.below(4) as usize];
+    Fate::Torn { sector, fill, seed: rng.next() }
+}
+
+/// Crashes a recording at every point in at least `per_point` ways, each once more during or after recovery.
+pub fn crash_everywhere(recording: &Recording, per_point: usize, seed: u64) -> Report {
+    let (mut report, mut checker, mut rng) = (Report::default(), Checker::new(), Rng::new(seed));
+    let mut replay = recording.replay();
+    loop {
+        report.points += 1;
+        for (number, crash) in crashes(replay.fs.pending(), per_point, &mut rng).into_iter().enumerate() {
+            let place = format!("at {} after {}, crash {number}: {crash}", replay.at, show(replay.last_op()));
+            let (checker, rng) = (&mut checker, rng.fork(number as u64));
+            let mut trial = Trial { rng, checker, report: &mut report, place };
+            let fs = crash.of(&replay.fs);
+            let run = || trial.recover(fs, replay.expected.clone(), replay.time(), 1);
+            let outcome = catch_unwind(AssertUnwindSafe(run));
+            let place = trial.place.clone();
+            match outcome {
+                Ok(Ok(())) => {}
+                Ok(Err(Violation(what))) => report.failed(what, place),
+                Err(panic) => report.failed(format!("panic: {}", panic_text(panic.as_ref())), place),
+            }
+        }
+        if !replay.advance() {
+            return report;
+        }
+    }
+}
+
+/// One crash state and those that follow from it.
+struct Trial<'c> {
+    rng: Rng,
+    checker: &'c mut Checker,
+    report: &'c mut Report,
+    place: String,
+}
+
+impl Trial<'_> {
+    /// Opens the store, checks it, goes on recording, checks again; then crashes somewhere in between and, `again`
+    /// times, does the same with what is left.
+    fn recover(&mut self, fs: SimFs, expected: Expected, time: Time, again: u32) -> Result<(), Violation> {
+        let host = SimHost::boot(fs.clone());
+        let disks = host.disks();
+        let mut driver = Driver::new(&host, disks.clone(), self.rng.next(), time, expected.clone());
+        driver.open().or_else(|fault| broken("the store does not open", fault))?;
+        let summary = self.checker.check(disks.0.as_ref(), disks.1.as_ref(), &driver.expected)?;
+        driver.check_reads()?;
+        let sealing = self.rng.one_in(4);
+        driver.carry_on(sealing).or_else(|fault| broken("the store does not go on", fault))?;
+        self.checker.check(disks.0.as_ref(), disks.1.as_ref(), &driver.expected)?;
+        self.report.good(&summary);
+        driver.kill();
+        if again == 0 {
+            return Ok(());
+        }
+        let recording = Recording::of(fs, expected, &host, &driver);
+        let mut replay = recording.replay();
+        let point = self.rng.between(0, recording.ops() as u64);
+        while (replay.at as u64) < point && replay.advance() {}
+        let pending = replay.fs.pending();
+        let crash = match self.rng.below(6) {
+            0 => Crash::Kill,
+            1 => Crash::Power(vec![Fate::Lost; pending]),
+            _ => Crash::Power(random_fates(pending, &mut self.rng)),
+        };
+        self.place += &format!("; again at {} after {}: {crash}", replay.at, show(replay.last_op()));
+        self.recover(crash.of(&replay.fs), replay.expected.clone(), replay.time(), again - 1)
+    }
+}
+
+/// An operation without its bytes.
+fn show(op: Option<&Op>) -> String {
+    match op {
+        None => "nothing".to_owned(),
+        Some(Op::Append(file, bytes)) => format!("append of {} bytes to file {file}", bytes.len()),
+        Some(Op::Write(path, bytes)) => format!("write of {} bytes to {path}", bytes.len()),
+        Some(op) => format!("{op:?}"),
+    }
+}

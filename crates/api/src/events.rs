@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use record::json::Value;
 
 use crate::auth::Admin;
 use crate::json;
 use crate::problem::Problem;
-use crate::query::path_number;
+use crate::query::{Names, path_number};
 use crate::server::Server;
 use crate::view;
 
@@ -17,7 +17,7 @@ use crate::view;
 pub(crate) async fn show(
     _: Admin,
     State(server): State<Arc<Server>>,
-    Path((name, index)): Path<(String, String)>,
+    Names((name, index)): Names<(String, String)>,
 ) -> Result<Response, Problem> {
     let ledger = server.ledger(&name)?;
     let index: u64 = path_number(&index)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use ledger::{Fault, Published, Reads, StoredRecord};
 use record::facet::{FACETS, Facet, TABLE_VERSION};
@@ -16,7 +16,7 @@ use crate::auth::Admin;
 use crate::events::no_such_entry;
 use crate::json::{self, typed};
 use crate::problem::Problem;
-use crate::query::{Query, path_number};
+use crate::query::{Names, Query, path_number};
 use crate::server::{Ledger, Server};
 use crate::view;
 
@@ -24,7 +24,7 @@ use crate::view;
 pub(crate) async fn proof(
     _: Admin,
     State(server): State<Arc<Server>>,
-    Path((name, index)): Path<(String, String)>,
+    Names((name, index)): Names<(String, String)>,
 ) -> Result<Response, Problem> {
     let ledger = server.ledger(&name)?.number;
     let index: u64 = path_number(&index)?;
@@ -38,7 +38,7 @@ pub(crate) async fn proof(
 pub(crate) async fn receipt(
     _: Admin,
     State(server): State<Arc<Server>>,
-    Path((name, index)): Path<(String, String)>,
+    Names((name, index)): Names<(String, String)>,
 ) -> Result<Response, Problem> {
     let ledger = server.ledger(&name)?;
     let index: u64 = path_number(&index)?;
@@ -59,7 +59,7 @@ pub(crate) async fn receipt(
 pub(crate) async fn consistency(
     _: Admin,
     State(server): State<Arc<Server>>,
-    Path(name): Path<String>,
+    Names(name): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let ledger = server.ledger(&name)?.number;

@@ -1,7 +1,11 @@
-//! Reading query strings: each known parameter at most once, and no others, so that a misspelt one is not
+//! Reading paths and query strings. Of a query, each known parameter may stand at most once, and no others, so that a misspelt one is not
 //! silently a default.
 
 use std::str::FromStr;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 
 use crate::problem::Problem;
 
@@ -67,6 +71,23 @@ impl Query {
         match self.0.first() {
             None => Ok(()),
             Some((name, _)) => Err(Problem::bad_query(format!("unknown parameter: {name}"))),
+        }
+    }
+}
+
+/// Extracts the variable components of a path; 404 for what does not decode to text, since it names nothing.
+pub(crate) struct Names<T>(pub T);
+
+impl<S: Send + Sync, T> FromRequestParts<S> for Names<T>
+where
+    Path<T>: FromRequestParts<S, Rejection = PathRejection>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(names)) => Ok(Self(names)),
+            Err(_) => Err(Problem::not_found("the path holds bytes that are no text")),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use ledger::{Next, Reads, StoredRecord};
 use record::json::{Object, Value};
@@ -12,7 +12,7 @@ use record::stored::{Known, Opening};
 use crate::auth::Admin;
 use crate::json::{self, typed};
 use crate::problem::Problem;
-use crate::query::Query;
+use crate::query::{Names, Query};
 use crate::server::Server;
 use crate::stream;
 
@@ -24,7 +24,7 @@ const PAGE_BYTES: usize = 1 << 20;
 pub(crate) async fn records(
     _: Admin,
     State(server): State<Arc<Server>>,
-    Path(name): Path<String>,
+    Names(name): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let ledger = server.ledger(&name)?.number;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger::{Opened, Pending, Refusal, Request};
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::auth::{Admin, Caller};
 use crate::json;
 use crate::problem::Problem;
-use crate::query::path_number;
+use crate::query::{Names, path_number};
 use crate::server::Server;
 use crate::tokens::{Role, TokensError};
 
@@ -48,7 +48,7 @@ pub(crate) async fn open(
 pub(crate) async fn open_epoch(
     Caller(role): Caller,
     State(server): State<Arc<Server>>,
-    Path(source): Path<String>,
+    Names(source): Names<String>,
     body: Body,
 ) -> Result<Response, Problem> {
     let source: u32 = path_number(&source)?;

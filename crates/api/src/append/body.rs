@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, ReadBuf};
 
+use crate::limits::Limits;
 use crate::problem::Problem;
 
 /// Bytes inflated in one go.
@@ -26,15 +27,44 @@ const DRAIN_WAIT: Duration = Duration::from_secs(10);
 /// How much of it.
 const DRAIN_BYTES: usize = 16 << 20;
 
+/// How a body is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+impl Coding {
+    /// Reads `Content-Encoding`.
+    ///
+    /// # Errors
+    /// 415 for anything but one of gzip, zstd and identity.
+    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+        let name = match (values.next(), values.next()) {
+            (None, _) => return Ok(Self::Identity),
+            (Some(value), None) => value.to_str().unwrap_or("?").trim().to_ascii_lowercase(),
+            (Some(_), Some(_)) => return Err(Problem::unsupported_coding()),
+        };
+        match name.as_str() {
+            "identity" | "" => Ok(Self::Identity),
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            "zstd" => Ok(Self::Zstd),
+            _ => Err(Problem::unsupported_coding()),
+        }
+    }
+}
+
 /// A body being read.
 pub(super) struct Inbound {
-    coding: Coding,
+    from: Decoder,
     /// Bytes that may still come.
     left: u64,
     wait: Duration,
 }
 
-enum Coding {
+enum Decoder {
     Identity(Body),
     Gzip(Box<GzipDecoder<Raw>>),
     Zstd(Box<ZstdDecoder<Raw>>),
@@ -54,34 +84,31 @@ pub(super) enum BodyError {
 }
 
 impl Inbound {
-    /// Prepares to read a body of at most `limit` bytes once inflated, that pauses no longer than `wait`.
-    ///
-    /// # Errors
-    /// 415 for a coding other than gzip, zstd and identity.
-    pub(super) fn new(headers: &HeaderMap, body: Body, limit: u64, wait: Duration) -> Result<Self, Problem> {
-        let coding = match coding_name(headers)? {
-            CodingName::Identity => Coding::Identity(body),
-            CodingName::Gzip => {
+    /// Prepares to read a body within the limits on its bytes, once inflated, and its pauses.
+    pub(super) fn new(coding: Coding, body: Body, limits: &Limits) -> Self {
+        let from = match coding {
+            Coding::Identity => Decoder::Identity(body),
+            Coding::Gzip => {
                 let mut decoder = GzipDecoder::new(Raw::new(body));
                 decoder.multiple_members(true);
-                Coding::Gzip(Box::new(decoder))
+                Decoder::Gzip(Box::new(decoder))
             }
-            CodingName::Zstd => {
+            Coding::Zstd => {
                 let window = DParameter::window_log_max(ZSTD_WINDOW_LOG);
                 let mut decoder = ZstdDecoder::with_params(Raw::new(body), &[window]);
                 decoder.multiple_members(true);
-                Coding::Zstd(Box::new(decoder))
+                Decoder::Zstd(Box::new(decoder))
             }
         };
-        Ok(Self { coding, left: limit, wait })
+        Self { from, left: limits.body_bytes, wait: limits.body_wait }
     }
 
     /// The next bytes, `None` at the end. Dropping the future loses nothing.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
-        let next = match &mut self.coding {
-            Coding::Identity(body) => tokio::time::timeout(self.wait, data(body)).await,
-            Coding::Gzip(decoder) => tokio::time::timeout(self.wait, inflate(decoder.as_mut())).await,
-            Coding::Zstd(decoder) => tokio::time::timeout(self.wait, inflate(decoder.as_mut())).await,
+        let next = match &mut self.from {
+            Decoder::Identity(body) => tokio::time::timeout(self.wait, data(body)).await,
+            Decoder::Gzip(decoder) => tokio::time::timeout(self.wait, inflate(decoder.as_mut())).await,
+            Decoder::Zstd(decoder) => tokio::time::timeout(self.wait, inflate(decoder.as_mut())).await,
         };
         let chunk = next.map_err(|_| BodyError::Idle)?.map_err(|error| self.told(&error))?;
         if let Some(chunk) = &chunk {
@@ -92,61 +119,43 @@ impl Inbound {
 
     /// Whether the end is known to have been reached.
     pub(super) fn is_at_end(&self) -> bool {
-        matches!(&self.coding, Coding::Identity(body) if body.is_end_stream())
+        matches!(&self.from, Decoder::Identity(body) if body.is_end_stream())
     }
 
-    /// Reads on for a while in the background, so that the sender sees the answer.
+    /// Gives up on the rest, see [`drain`].
     pub(super) fn drain(self) {
-        let mut body = match self.coding {
-            Coding::Identity(body) => body,
-            Coding::Gzip(decoder) => decoder.into_inner().body,
-            Coding::Zstd(decoder) => decoder.into_inner().body,
-        };
-        if body.is_end_stream() {
-            return;
-        }
-        let read = async move {
-            let mut read = 0;
-            while let Ok(Some(chunk)) = data(&mut body).await {
-                read += chunk.len();
-                if read > DRAIN_BYTES {
-                    break;
-                }
-            }
-        };
-        tokio::spawn(tokio::time::timeout(DRAIN_WAIT, read));
+        drain(match self.from {
+            Decoder::Identity(body) => body,
+            Decoder::Gzip(decoder) => decoder.into_inner().body,
+            Decoder::Zstd(decoder) => decoder.into_inner().body,
+        });
     }
 
     fn told(&self, error: &io::Error) -> BodyError {
-        let gone = match &self.coding {
-            Coding::Identity(_) => true,
-            Coding::Gzip(decoder) => decoder.get_ref().failed,
-            Coding::Zstd(decoder) => decoder.get_ref().failed,
+        let gone = match &self.from {
+            Decoder::Identity(_) => true,
+            Decoder::Gzip(decoder) => decoder.get_ref().failed,
+            Decoder::Zstd(decoder) => decoder.get_ref().failed,
         };
         if gone { BodyError::Gone } else { BodyError::Corrupt(error.to_string()) }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CodingName {
-    Identity,
-    Gzip,
-    Zstd,
-}
-
-fn coding_name(headers: &HeaderMap) -> Result<CodingName, Problem> {
-    let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
-    let name = match (values.next(), values.next()) {
-        (None, _) => return Ok(CodingName::Identity),
-        (Some(value), None) => value.to_str().unwrap_or("?").trim().to_ascii_lowercase(),
-        (Some(_), Some(_)) => return Err(Problem::unsupported_coding()),
-    };
-    match name.as_str() {
-        "identity" | "" => Ok(CodingName::Identity),
-        "gzip" | "x-gzip" => Ok(CodingName::Gzip),
-        "zstd" => Ok(CodingName::Zstd),
-        _ => Err(Problem::unsupported_coding()),
+/// Reads a body that was refused for a while in the background, so that its sender sees the answer.
+pub(super) fn drain(mut body: Body) {
+    if body.is_end_stream() {
+        return;
     }
+    let read = async move {
+        let mut read = 0;
+        while let Ok(Some(chunk)) = data(&mut body).await {
+            read += chunk.len();
+            if read > DRAIN_BYTES {
+                break;
+            }
+        }
+    };
+    tokio::spawn(tokio::time::timeout(DRAIN_WAIT, read));
 }
 
 /// The next bytes of a body as they came.

@@ -14,7 +14,7 @@ mod tally;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use ledger::Published;
@@ -22,9 +22,9 @@ use tokio::sync::{SemaphorePermit, oneshot};
 
 use crate::auth::Caller;
 use crate::problem::Problem;
-use crate::query::Query;
+use crate::query::{Names, Query};
 use crate::server::{Ledger, Server};
-use body::Inbound;
+use body::{Coding, Inbound};
 use params::Params;
 use pump::Pump;
 use tally::Tally;
@@ -34,24 +34,25 @@ const BUSY_MS: u64 = 1000;
 
 /// `POST /v1/ledgers/{name}/events`
 pub(crate) async fn append(
-    Caller(role): Caller,
+    caller: Result<Caller, Problem>,
     State(server): State<Arc<Server>>,
-    Path(name): Path<String>,
+    Names(name): Names<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let params = Params::parse(Query::parse(query.as_deref())?, &role, &name)?;
-    let ledger = server.ledger(&name)?;
-    check_length(&headers, server.limits.body_bytes)?;
-    let inbound = Inbound::new(&headers, body, server.limits.body_bytes, server.limits.body_wait)?;
-    let Some(_permit) = enter(&server) else {
-        // Whoever waits for `100 Continue` sends nothing, and the connection stays good.
-        if !headers.contains_key(header::EXPECT) {
-            inbound.drain();
+    let admitted = admit(&server, caller, &name, query.as_deref(), &headers);
+    let (ledger, params, coding, _permit) = match admitted {
+        Ok(admitted) => admitted,
+        Err(problem) => {
+            // Whoever waits for `100 Continue` sends nothing, and the connection stays good.
+            if !headers.contains_key(header::EXPECT) {
+                body::drain(body);
+            }
+            return Err(problem);
         }
-        return Err(Problem::busy(BUSY_MS));
     };
+    let inbound = Inbound::new(coding, body, &server.limits);
     let tally = Pump::new(&server, ledger, &params, inbound).run().await.into_result()?;
     let published = match params.committed {
         true => Some(committed(&server, ledger, &tally).await?),
@@ -60,7 +61,24 @@ pub(crate) async fn append(
     answer::answer(&server, ledger, &params, tally, published).await
 }
 
-/// Admits a request, unless too much is waiting already. Refusing is for the start; later a request waits.
+/// Decides whether a body is read at all.
+fn admit<'s>(
+    server: &'s Server,
+    caller: Result<Caller, Problem>,
+    name: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<(&'s Ledger, Params, Coding, SemaphorePermit<'s>), Problem> {
+    let Caller(role) = caller?;
+    let params = Params::parse(Query::parse(query)?, &role, name)?;
+    let ledger = server.ledger(name)?;
+    let coding = Coding::parse(headers)?;
+    check_length(headers, server.limits.body_bytes)?;
+    let permit = enter(server).ok_or_else(|| Problem::busy(BUSY_MS))?;
+    Ok((ledger, params, coding, permit))
+}
+
+/// Lets a request in, unless too much is waiting already. Refusing is for the start; later a request waits.
 fn enter(server: &Server) -> Option<SemaphorePermit<'_>> {
     let permit = server.gates.appends.try_acquire().ok()?;
     (server.gates.queue.available_permits() > 0).then_some(permit)

@@ -9,7 +9,7 @@ mod terms;
 use std::ops::Range;
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use ledger::Reads;
 use record::json::{Object, Value};
@@ -17,7 +17,7 @@ use record::json::{Object, Value};
 use crate::auth::Admin;
 use crate::json;
 use crate::problem::Problem;
-use crate::query::Query;
+use crate::query::{Names, Query};
 use crate::server::Server;
 use look::{Found, look};
 use terms::Terms;
@@ -41,7 +41,7 @@ struct Asked {
 pub(crate) async fn search(
     _: Admin,
     State(server): State<Arc<Server>>,
-    Path(name): Path<String>,
+    Names(name): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let ledger = server.ledger(&name)?;

@@ -236,8 +236,8 @@ mod tests {
             ("kind:gap", false),
             ("1.50", true),
             ("10:15", false),
-            ("-", true),
-            ("- alice", true),
+            ("-", false),
+            ("- alice", false),
         ] {
             let terms = Terms::parse(query).unwrap();
             let matched = terms.match_record(Some(Kind::Event), &record).unwrap();

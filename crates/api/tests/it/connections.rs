@@ -1,0 +1,123 @@
+//! Connections: how many, how slow, and how they end.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use api::Limits;
+
+use crate::moody::Mood;
+use crate::site::{Site, event, wait_until};
+
+fn connect(site: &Site) -> TcpStream {
+    let stream = TcpStream::connect(&site.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
+}
+
+/// What comes until the other side closes.
+fn rest(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    // A reset after the last byte is a close as well.
+    let _ = stream.read_to_end(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[test]
+fn a_connection_too_many_is_told_so() {
+    let site = Site::with_limits(Limits { connections: 3, ..Limits::default() });
+    let held: Vec<TcpStream> = (0..3)
+        .map(|_| {
+            let mut stream = connect(&site);
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\n\r\n").unwrap();
+            stream.read_exact(&mut [0; 12]).unwrap();
+            stream
+        })
+        .collect();
+    let refused = rest(connect(&site));
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(
+        refused.contains("Retry-After: 1\r\n") && refused.contains("ledgerstone:connections"),
+        "{refused}"
+    );
+    drop(held);
+    wait_until("there is room again", || {
+        let mut stream = connect(&site);
+        drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n"));
+        rest(stream).starts_with("HTTP/1.1 200")
+    });
+}
+
+#[test]
+fn a_head_that_is_too_long_or_too_slow_is_cut_off() {
+    let limits = Limits { head_bytes: 16 << 10, head_wait: Duration::from_millis(300), ..Limits::default() };
+    let site = Site::with_limits(limits);
+    let mut stream = connect(&site);
+    let long = format!("GET /healthz HTTP/1.1\r\nHost: l\r\nX: {}\r\n\r\n", "x".repeat(32 << 10));
+    drop(stream.write_all(long.as_bytes()));
+    let answer = rest(stream);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+    for start in ["", "P", "PRI", "GET /heal", "GET /healthz HTTP/1.1\r\nHost: l\r\n"] {
+        let mut stream = connect(&site);
+        stream.write_all(start.as_bytes()).unwrap();
+        let answer = rest(stream);
+        assert!(!answer.contains("200"), "{start}: {answer}");
+    }
+    site.get_as("/healthz", None).ok();
+}
+
+#[test]
+fn requests_under_way_are_finished_when_the_server_stops() {
+    let mut site = Site::start();
+    let before = site.durable();
+    site.temper.set(Mood::Held);
+    let mut stream = connect(&site);
+    let body = event(1);
+    write!(
+        stream,
+        "POST /v1/ledgers/main/events HTTP/1.1\r\nHost: l\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+        site.admin,
+        body.len()
+    )
+    .unwrap();
+    let idle = connect(&site);
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(site.durable(), before);
+    site.stop();
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(TcpStream::connect(&site.address).is_err(), "nobody is let in any more");
+    site.temper.set(Mood::Fine);
+    let answer = rest(stream);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""count":1,"#), "{answer}");
+    drop(idle);
+    site.join();
+    assert!(site.durable() > before);
+}
+
+#[test]
+fn stopping_does_not_wait_for_ever() {
+    let limits = Limits { shutdown_wait: Duration::from_millis(300), ..Limits::default() };
+    let mut site = Site::with_limits(limits);
+    let mut stream = connect(&site);
+    let head = format!(
+        "POST /v1/ledgers/main/events HTTP/1.1\r\nHost: l\r\nAuthorization: Bearer {}\r\nContent-Length: 100\r\n\r\n{{",
+        site.admin
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    site.stop();
+    site.join();
+    assert!(!rest(stream).contains("200"));
+}
+
+#[test]
+fn http_2_is_spoken_without_upgrade() {
+    let site = Site::start();
+    let mut stream = connect(&site);
+    // The preface and an empty SETTINGS frame (RFC 9113 sections 3.4 and 6.5).
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!((head[3], &head[5..]), (4, &[0; 4][..]), "a SETTINGS frame on stream 0 comes first");
+}

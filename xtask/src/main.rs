@@ -24,7 +24,7 @@ usage: cargo xtask COMMAND
                    corpus, vectors; without --quick also dependencies, foreign verifiers and the kill campaign.
                    Installs what it needs. STEP is part of a step's name.
   tidy             check the house rules over the sources: who may depend on whom, lints, leftovers, sizes, links
-  kill [--kills N] [--seed S] [--seconds T]
+  kill [--kills N] [--seed S] [--seconds T] [--program FILE]
                    kill the real program N times (100) while clients append, and check after each time that nothing
                    acknowledged is lost; with --seconds, go on for that long. A run of hours:
                    cargo xtask kill --seconds 36000
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         ["tidy"] if tidy::run(&root()) => ExitCode::SUCCESS,
         ["tidy"] => ExitCode::FAILURE,
         ["kill", flags @ ..] => match kill_settings(flags) {
-            Some(settings) => kill(&settings),
+            Some((settings, program)) => kill(&settings, program),
             None => usage(&words),
         },
         [] | ["help" | "--help" | "-h"] => {
@@ -57,28 +57,33 @@ fn usage(words: &[&str]) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn kill_settings(flags: &[&str]) -> Option<kill::Settings> {
+/// What was asked for, and which program, if not the one that is built.
+fn kill_settings<'a>(flags: &[&'a str]) -> Option<(kill::Settings, Option<&'a str>)> {
     let mut settings = kill::Settings::default();
-    let (mut flags, mut kills) = (flags, None);
+    let (mut flags, mut kills, mut program) = (flags, None, None);
     while let [flag, value, rest @ ..] = flags {
-        let value = value.parse().ok()?;
         match *flag {
-            "--kills" => kills = Some(value),
-            "--seed" => settings.seed = value,
-            "--seconds" => settings.limit = Some(Duration::from_secs(value)),
+            "--kills" => kills = Some(value.parse().ok()?),
+            "--seed" => settings.seed = value.parse().ok()?,
+            "--seconds" => settings.limit = Some(Duration::from_secs(value.parse().ok()?)),
+            "--program" => program = Some(*value),
             _ => return None,
         }
         flags = rest;
     }
     let unlimited = if settings.limit.is_some() { u64::MAX } else { settings.kills };
     settings.kills = kills.unwrap_or(unlimited);
-    flags.is_empty().then_some(settings)
+    flags.is_empty().then_some((settings, program))
 }
 
-fn kill(settings: &kill::Settings) -> ExitCode {
-    let done = Shell::new(&root())
-        .map_err(|error| error.to_string())
-        .and_then(|shell| kill::campaign(&shell, &test::program(&shell)?, settings));
+fn kill(settings: &kill::Settings, program: Option<&str>) -> ExitCode {
+    let done = Shell::new(&root()).map_err(|error| error.to_string()).and_then(|shell| {
+        let binary = match program {
+            Some(program) => PathBuf::from(program),
+            None => test::program(&shell)?,
+        };
+        kill::campaign(&shell, &binary, settings)
+    });
     match done {
         Ok(kills) => {
             println!("{kills} kills survived");

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::random::Random;
 use crate::program::{Response, Server, request};
 
+/// The longest pause between two requests of a client: the campaign is about kills, not about load.
+const PAUSE: Duration = Duration::from_millis(8);
 /// Clients whose events the server numbers; one more numbers its own.
 const CLIENTS: u64 = 3;
 
@@ -103,11 +105,8 @@ impl Client {
         if name > 0 {
             while !self.stop.load(Ordering::Relaxed) {
                 let events = self.events();
-                match self.append(&self.token, "", &events) {
-                    Ok(true) => {}
-                    Ok(false) => thread::sleep(Duration::from_millis(5)),
-                    Err(why) => return Err(why),
-                }
+                self.append(&self.token, "", &events)?;
+                self.pause();
             }
             return Ok(());
         }
@@ -123,11 +122,9 @@ impl Client {
             let at = format!("&epoch=1&sequence={}", numbered.next);
             match self.append(&numbered.token, &at, &events)? {
                 true => numbered.next += events.len() as u64,
-                false => {
-                    numbered.unanswered = Some(events);
-                    thread::sleep(Duration::from_millis(5));
-                }
+                false => numbered.unanswered = Some(events),
             }
+            self.pause();
         }
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner).numbered = Some(numbered);
         Ok(())
@@ -149,11 +146,15 @@ impl Client {
         }
     }
 
+    fn pause(&mut self) {
+        thread::sleep(Duration::from_micros(self.random.below(PAUSE.as_micros() as u64)));
+    }
+
     /// A few events that nobody else sends.
     fn events(&mut self) -> Vec<String> {
         let count = match self.random.below(4) {
             0 => 1,
-            1 => 1 + self.random.below(200),
+            1 => 1 + self.random.below(100),
             _ => 1 + self.random.below(20),
         };
         Vec::from_iter((0..count).map(|_| {

@@ -1,5 +1,8 @@
 //! What clients know of a ledger, and the check that the ledger still knows it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
@@ -11,7 +14,19 @@ use serde_json::Value;
 use tlog::{Frontier, Hash, UnverifiedCheckpoint, VerifierKey, leaf_hash};
 
 use super::clients::{Kept, text};
-use crate::program::Server;
+use crate::program::{Response, Server};
+
+/// Whoever answers for the ledger.
+pub trait Answers {
+    /// The answer for a path; anything but success is an error.
+    fn get(&self, path: &str) -> Result<Response, String>;
+}
+
+impl Answers for Server {
+    fn get(&self, path: &str) -> Result<Response, String> {
+        Server::get(self, path)
+    }
+}
 
 /// Everything seen so far, of a ledger that nobody else writes to.
 #[derive(Default)]
@@ -32,7 +47,6 @@ pub struct Memory {
     frontier: Frontier,
     /// Index by the text that is in one event only.
     messages: HashMap<String, u64>,
-    reads: u64,
 }
 
 impl Memory {
@@ -59,7 +73,7 @@ impl Memory {
     ///
     /// # Errors
     /// What is not as it was.
-    pub fn check(&mut self, server: &Server, all: bool) -> Result<(), String> {
+    pub fn check(&mut self, server: &impl Answers, all: bool) -> Result<(), String> {
         self.pin(server)?;
         let size = self.see(&server.get(&format!("{}/checkpoint", self.prefix))?.text())?;
         if size < self.committed {
@@ -91,7 +105,7 @@ impl Memory {
     }
 
     /// Learns who the ledger is at first sight, and that it is the same ever after.
-    fn pin(&mut self, server: &Server) -> Result<(), String> {
+    fn pin(&mut self, server: &impl Answers) -> Result<(), String> {
         let known = server.get("/.well-known/ledgerstone")?.json();
         let ledger = &known["ledgers"][0];
         let vkey = text(ledger, "vkey")?;
@@ -123,9 +137,8 @@ impl Memory {
 
     /// Reads all records from `from` on: old ones must be as they were, new ones extend the tree. Payloads must be
     /// what was sent.
-    fn read(&mut self, server: &Server, from: u64) -> Result<(), String> {
+    fn read(&mut self, server: &impl Answers, from: u64) -> Result<(), String> {
         let answer = server.get(&format!("/v1/ledgers/main/records?from={from}"))?;
-        self.reads += 1;
         let mut index = from;
         for line in answer.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let record: Value = serde_json::from_slice(line).map_err(|error| format!("records: {error}"))?;

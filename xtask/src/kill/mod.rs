@@ -8,6 +8,7 @@ mod clients;
 mod memory;
 mod random;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +30,26 @@ heartbeat_s = 1
 entries = 256
 age_s = 1
 ";
+
+/// Every this many rounds the first start of another store is killed.
+const BIRTH_EVERY: u64 = 7;
+
+/// Operations at which a first start is killed, whatever the file.
+const BIRTH: [&str; 8] = [
+    "before-create:",
+    "after-create:",
+    "during-append:",
+    "after-append:",
+    "after-sync:",
+    "before-rename:",
+    "after-rename:",
+    "after-sync_dir:",
+];
+
+/// How much longer a server lives that is to be killed at a named point.
+const POINT_WAIT: Duration = Duration::from_secs(2);
+/// How long after its last answer a killed server may still be there.
+const DYING: Duration = Duration::from_secs(2);
 
 /// Every this many rounds the store is stopped in order, verified, and read again from its first entry.
 const VERIFY_EVERY: u64 = 10;
@@ -105,7 +126,8 @@ struct Campaign {
     memory: Memory,
     numbered: Option<Numbered>,
     kills: u64,
-    named: u64,
+    /// How often the program was killed at each named point.
+    named: BTreeMap<&'static str, u64>,
 }
 
 impl Campaign {
@@ -123,7 +145,7 @@ impl Campaign {
             memory: Memory::default(),
             numbered: None,
             kills: 0,
-            named: 0,
+            named: BTreeMap::new(),
         })
     }
 
@@ -132,101 +154,122 @@ impl Campaign {
         let mut round = 0;
         while self.kills < settings.kills && settings.limit.is_none_or(|limit| start.elapsed() < limit) {
             round += 1;
-            self.round(round, settings.life).map_err(|why| format!("round {round}: {why}"))?;
-            if round.is_multiple_of(VERIFY_EVERY) {
-                self.verify(round, start.elapsed())?;
+            let done = match round % BIRTH_EVERY {
+                0 => self.birth(round),
+                _ => self.round(round, settings.life),
+            };
+            done.map_err(|why| format!("round {round}: {why}"))?;
+            if round.is_multiple_of(VERIFY_EVERY) || self.kills == settings.kills {
+                self.verify().map_err(|why| format!("round {round}: {why}"))?;
+                let (seconds, named) = (start.elapsed().as_secs(), self.named.values().sum::<u64>());
+                println!("  {seconds:>5} s  {} kills, {named} at named points: {}", self.kills, self.memory);
             }
         }
-        self.verify(round, start.elapsed())?;
         if self.kills < settings.kills {
-            println!("kill campaign: ended early, after {} s", start.elapsed().as_secs());
+            self.verify()?;
+            println!("kill campaign: ended after {} s", start.elapsed().as_secs());
         }
+        println!("named points: {:?}", self.named);
         Ok(self.kills)
     }
 
     /// Start, check, append, kill.
     fn round(&mut self, round: u64, life: Duration) -> Result<(), String> {
-        let point = round.is_multiple_of(2).then(|| {
-            let (point, up_to) = POINTS[self.random.below(POINTS.len() as u64) as usize];
-            format!("{point}:{}", 1 + self.random.below(up_to))
-        });
-        let flags = point.iter().flat_map(|point| ["--danger-kill-at", point.as_str()]).collect::<Vec<_>>();
-        let Some(mut server) = self.start(&flags)? else {
-            // Killed at the point while it was starting.
-            self.kills += 1;
-            self.named += 1;
+        // Each point in turn, so that a campaign has about as many of one as of another.
+        let point = round.is_multiple_of(2).then(|| POINTS[(round / 2) as usize % POINTS.len()]);
+        let flag = point.map(|(name, up_to)| format!("{name}:{}", 1 + self.random.below(up_to)));
+        let life = Duration::from_micros(self.random.below(life.as_micros() as u64));
+        self.kills += 1;
+        let Some(mut server) = self.start(&self.data, flag.as_deref())? else {
+            self.count(point);
             return Ok(());
         };
-        let life = Duration::from_micros(self.random.below(life.as_micros() as u64));
-        let checked = self.memory.check(&server, false);
-        let outcome = if checked.is_ok() {
-            let clients = Clients::start(&server, round, &mut self.random, &mut self.numbered);
-            let deadline = now() + life;
-            // A named point is waited for, up to a limit: not each is reached in each life.
-            let patience = if point.is_some() { deadline + Duration::from_secs(2) } else { deadline };
-            while now() < patience && !server.has_ended() {
-                std::thread::sleep(Duration::from_micros(500));
+        if let Err(why) = self.memory.check(&server, false) {
+            // A server that was killed at its point in the middle of the check has refuted nothing.
+            if point.is_none() || !server.ends_within(DYING) {
+                return Err(why);
             }
-            let by_itself = server.has_ended();
-            server.kill()?;
-            Some((clients.join()?, by_itself))
-        } else {
-            let by_itself = server.has_ended();
-            drop(server);
-            // A server that died at its point in the middle of the check has refuted nothing.
-            if !by_itself {
-                checked?;
-            }
-            self.named += u64::from(by_itself);
-            None
-        };
-        if let Some((outcome, by_itself)) = outcome {
-            if by_itself && point.is_none() {
-                return Err("the server ended by itself; see data.log".to_owned());
-            }
-            self.named += u64::from(by_itself);
-            self.numbered = outcome.numbered;
-            self.memory.remember(outcome.receipts, outcome.checkpoints)?;
+            self.count(point);
+            return Ok(());
         }
-        self.kills += 1;
+        let clients = Clients::start(&server, round, &mut self.random, &mut self.numbered);
+        // A named point is waited for: not each is reached in each life.
+        let ended = server.ends_within(if point.is_some() { life + POINT_WAIT } else { life });
+        server.kill()?;
+        let outcome = clients.join()?;
+        self.numbered = outcome.numbered;
+        self.memory.remember(outcome.receipts, outcome.checkpoints)?;
+        if ended && point.is_none() {
+            return Err("the server ended by itself; see data.log".to_owned());
+        }
+        if ended {
+            self.count(point);
+        }
         Ok(())
     }
 
+    /// Kills the first start of a store of its own; the second must make up for it.
+    fn birth(&mut self, round: u64) -> Result<(), String> {
+        let data = self.data.with_file_name(format!("born-{round}"));
+        let operation = BIRTH[self.random.below(BIRTH.len() as u64) as usize];
+        let flag = format!("{operation}:{}", 1 + self.random.below(12));
+        self.kills += 1;
+        match self.start(&data, Some(&flag))? {
+            Some(server) => server.kill()?,
+            None => self.count(Some(("birth", 1))),
+        }
+        let told = |why| format!("after a first start that was killed at {flag}: {why}");
+        let server = self.start(&data, None).map_err(told)?.ok_or("no server")?;
+        server.post("/v1/ledgers/main/events?wait=committed", b"{}").map_err(told)?;
+        server.stop().map_err(told)?;
+        self.verdict(&data, &[]).map_err(told)
+    }
+
+    fn count(&mut self, point: Option<(&'static str, u64)>) {
+        if let Some((name, _)) = point {
+            *self.named.entry(name).or_default() += 1;
+        }
+    }
+
     /// Starts a server; `None` if it was killed while starting, which is right only with a point to be killed at.
-    fn start(&mut self, flags: &[&str]) -> Result<Option<Server>, String> {
+    fn start(&self, data: &Path, point: Option<&str>) -> Result<Option<Server>, String> {
         let settings = self.data.with_file_name("settings.toml");
         let settings = settings.to_string_lossy();
-        let mut all = vec!["--settings", settings.as_ref()];
-        all.extend_from_slice(flags);
-        match Server::start(&self.binary, &self.data, &all)? {
+        let mut flags = vec!["--settings", settings.as_ref()];
+        flags.extend(point.iter().flat_map(|point| ["--danger-kill-at", point]));
+        match Server::start(&self.binary, data, &flags)? {
             Ok(server) => Ok(Some(server)),
-            Err(ended) if !flags.is_empty() && ended.status.code().is_none() => Ok(None),
-            Err(ended) => Err(format!("the server does not start: {}; see data.log", ended.status)),
+            Err(ended) if point.is_some() && ended.status.code().is_none() => Ok(None),
+            Err(ended) => {
+                Err(format!("the server does not start: {}; see {}.log", ended.status, data.display()))
+            }
         }
     }
 
     /// Starts once more, reads everything again, stops in order and has the store verified.
-    fn verify(&mut self, round: u64, elapsed: Duration) -> Result<(), String> {
-        let Some(server) = self.start(&[])? else { return Err("the server does not start".to_owned()) };
+    fn verify(&mut self) -> Result<(), String> {
+        let server = self.start(&self.data, None)?.ok_or("no server")?;
         self.memory.check(&server, true)?;
-        let vkey = self.memory.vkey().to_owned();
         server.stop()?;
-        let output = Command::new(&self.binary)
-            .args(["verify", "--json", "--key", &vkey])
-            .arg(&self.data)
-            .output()
-            .map_err(|error| error.to_string())?;
-        if !output.status.success() {
-            let said = [output.stdout, output.stderr].concat();
-            return Err(format!("verify: {}\n{}", output.status, String::from_utf8_lossy(&said)));
+        self.verdict(&self.data, &["--key", self.memory.vkey()])
+    }
+
+    /// What `ledgerstone verify` says of a store that nobody serves.
+    fn verdict(&self, data: &Path, flags: &[&str]) -> Result<(), String> {
+        let mut command = Command::new(&self.binary);
+        let output = command.arg("verify").arg(data).arg("--json").args(flags).output();
+        let output = output.map_err(|error| error.to_string())?;
+        match output.status.success() {
+            true => Ok(()),
+            false => {
+                let said = [output.stdout, output.stderr].concat();
+                Err(format!(
+                    "verify {}: {}\n{}",
+                    data.display(),
+                    output.status,
+                    String::from_utf8_lossy(&said)
+                ))
+            }
         }
-        println!(
-            "  {:>5.0} s  round {round}: {} kills ({} at named points), {}, verified",
-            elapsed.as_secs_f64(),
-            self.kills,
-            self.named,
-            self.memory
-        );
-        Ok(())
     }
 }

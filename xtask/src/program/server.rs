@@ -102,9 +102,19 @@ impl Server {
         }
     }
 
-    /// Whether the process has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
+    /// Waits for at most `limit`; whether the process has ended by itself.
+    pub fn ends_within(&mut self, limit: Duration) -> bool {
+        let deadline = now() + limit;
+        loop {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(now());
+            if left.is_zero() {
+                return false;
+            }
+            thread::sleep(left.min(Duration::from_micros(500)));
+        }
     }
 
     /// Ends it with SIGKILL, as far as it has not ended by itself.

@@ -57,8 +57,8 @@ const VERIFY_EVERY: u64 = 10;
 /// Where a server is killed in every second round: operations on files (see `storage::KillPoint`), and up to which
 /// one of them.
 const POINTS: [(&str, u64); 24] = [
-    ("before-create:wal/", 2),
-    ("after-create:wal/", 2),
+    ("before-create:wal/", 1),
+    ("after-create:wal/", 1),
     ("during-append:wal/", 20),
     ("after-append:wal/", 20),
     ("after-sync:wal/", 20),
@@ -72,7 +72,7 @@ const POINTS: [(&str, u64); 24] = [
     ("before-rename:checkpoint", 5),
     ("after-rename:checkpoint", 5),
     ("during-write:tile/", 5),
-    ("during-append:tile/", 5),
+    ("after-write:tile/", 5),
     ("before-create:segment/", 2),
     ("during-append:segment/", 2),
     ("before-rename:segment/", 2),

@@ -35,7 +35,7 @@ impl Keys {
                 None => return broken(path, "the wrapping key does not open it"),
             }
         }
-        for name in names(disk, "")?.into_iter().filter(|name| name.ends_with(".signing.key")) {
+        for name in names(disk, "")?.into_iter().filter(|name| name != layout::keys::WRAPPING) {
             let key = parse_signing(&read(disk, &name)?).or_else(|error| broken(&name, error))?;
             keys.signing.insert(name, key.2);
         }

@@ -142,6 +142,10 @@ impl Unpacked {
         if len > PLAIN_MAX {
             return Err(DecodeError::new(0, "the block is longer than the limit"));
         }
+        // One frame and nothing else: a second or a skippable one would be bytes that nobody reads.
+        if zstd::zstd_safe::find_frame_compressed_size(&packed[4..]) != Ok(packed.len() - 4) {
+            return Err(DecodeError::new(4, "the block is not one compressed frame"));
+        }
         // zstd writes a frame's content size into it: a frame that lies about it fails, and none allocates more.
         let plain = zstd::bulk::decompress(&packed[4..], len)
             .map_err(|_| DecodeError::new(4, "the block does not decompress"))?;

@@ -261,6 +261,9 @@ pub fn scan(bytes: &[u8], known: u64) -> Result<Scan<'_>, DecodeError> {
             Ok((group, ..)) if group.previous != chain => {
                 DecodeError::new(at, "a group does not continue the chain")
             }
+            Ok((group, ..)) if group.synced_to > at as u64 => {
+                DecodeError::new(at, "a group calls bytes synced that come after it")
+            }
             Ok((group, ..)) if group.number != scan.groups.len() as u64 => {
                 DecodeError::new(at, "a group's number is out of order")
             }

@@ -39,6 +39,19 @@ impl KeyStore {
         Ok(Self { disk, objects, wrapping, open: Mutex::default() })
     }
 
+    /// Removes files that were being written when the server was cut off; nothing was encrypted under them.
+    pub(crate) fn remove_leftovers(&self) -> Result<(), Fault> {
+        for dir in ["", layout::keys::DATA] {
+            for entry in self.disk.list(dir).doing("looking for leftovers")? {
+                if !entry.dir && entry.name.ends_with(".tmp") {
+                    let path = if dir.is_empty() { entry.name } else { format!("{dir}/{}", entry.name) };
+                    self.disk.remove(&path).doing("removing a leftover")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a data key for the file of this path below the data directory; it is durable on return.
     pub fn create_data_key(&self, env: &dyn Env, file: &str) -> Result<([u8; 16], Arc<Sealer>), Fault> {
         let (id, key): ([u8; 16], _) = (env::random(env), Key::new(env::random(env)));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use evidence::block::Unpacked;
 use evidence::layout;
 use evidence::register::{LedgerState, Registered, WalPosition};
+use evidence::verify::check_part;
 use evidence::wal::{self, FileHeader, Found, Part, Previous, Scan};
 use record::control::{Cut, Sealed, SourceRecord};
 use record::entry::{ENTRY_LEN, Entry, Kind};
@@ -14,6 +15,7 @@ use storage::{Disk, Objects};
 use tlog::hash::leaf_hash;
 
 use crate::fault::{Doing, Fault};
+use crate::keystore::KeyStore;
 use crate::shared::Shared;
 use crate::sources::Sources;
 use crate::view::WalRef;
@@ -55,13 +57,18 @@ impl Log {
     ///
     /// # Errors
     /// A damaged group that was acknowledged is corruption: the place is told and nothing is written.
-    pub(crate) fn read(disk: &dyn Disk, registered: &Registered) -> Result<Self, Fault> {
+    pub(crate) fn read(disk: &dyn Disk, keys: &KeyStore, registered: &Registered) -> Result<Self, Fault> {
         let names = disk.list(layout::WAL).doing("reading the write-ahead log")?;
         let mut numbers: Vec<u64> =
             names.iter().filter_map(|entry| layout::parse_wal_name(&entry.name)).collect();
         // Files below the floor were to be removed when the server was cut off.
         for old in numbers.extract_if(.., |number| *number < registered.wal_floor) {
-            disk.remove(&layout::wal_file(old)).doing("removing an old write-ahead file")?;
+            let path = layout::wal_file(old);
+            let header = disk.read_at(&path, 0, wal::HEADER_LEN).doing("removing an old write-ahead file")?;
+            disk.remove(&path).doing("removing an old write-ahead file")?;
+            if let Ok((header, _)) = FileHeader::decode(&header) {
+                keys.destroy_data_key(&header.key_id)?;
+            }
         }
         let missing = (registered.wal_floor..).zip(&numbers).find(|(expected, number)| expected != *number);
         let missing = missing.map(|(missing, _)| missing).or_else(|| {
@@ -127,6 +134,9 @@ impl Log {
             for found in scan.groups.iter().filter(|found| found.offset < file.kept) {
                 let (number, offset) = (file.header.number, found.offset + found.len as u64);
                 let past = (number, offset) > (registered.wal.file, registered.wal.offset);
+                if past {
+                    check_payloads(shared, file, found)?;
+                }
                 let at = beyond.len();
                 if past {
                     let end = WalPosition { file: number, offset, chain: found.hash };
@@ -257,6 +267,19 @@ fn replay_part(
         leaves,
         received_ms: replay.end.received_ms,
     }))
+}
+
+/// Opens the payloads of a group that no signature covers yet and checks them against its entries, so that nobody
+/// without the keys can add events to the end of the log and have the next start sign them.
+fn check_payloads(shared: &Shared, file: &LogFile, found: &Found<'_>) -> Result<(), Fault> {
+    let key = shared.keys.data_key(&file.header.key_id)?;
+    for part in &found.group.parts {
+        let damage = check_part(file.header.number, found, part, Some(&key));
+        if let Some(damage) = damage.into_iter().next() {
+            return Err(Fault::damaged_at(&file.path, found.offset, damage.detail));
+        }
+    }
+    Ok(())
 }
 
 /// What recovery needs to know of a control record.

@@ -1,6 +1,5 @@
 //! From durable groups to a published checkpoint. Recovery runs the same function over the groups it finds.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use evidence::layout;
@@ -301,25 +300,20 @@ fn drop_partials(shared: &Shared, ledger: usize, size: u64) -> Result<(), Fault>
     Ok(())
 }
 
-/// Drops every partial tile and bundle that any size of the range had, but for those of the newest checkpoint. They
-/// were neither written nor removed durably: after a crash any of them may be there, and any may be torn.
-pub(crate) fn sweep_partials(shared: &Shared, ledger: usize, sizes: Range<u64>) -> Result<(), Fault> {
-    let (name, disk) = (&shared.ledgers[ledger].name, shared.disk.as_ref());
+/// Drops every partial tile and bundle but for those of the newest checkpoint. They were neither written nor removed
+/// durably: after a crash any of them may be there, and any may be torn.
+pub(crate) fn sweep_partials(shared: &Shared, ledger: usize) -> Result<(), Fault> {
+    let disk = shared.disk.as_ref();
     let kept = current_partials(shared, ledger);
-    for level in (0..Tile::MAX_LEVEL).take_while(|level| sizes.end >> (8 * u32::from(*level)).min(63) > 0) {
-        for index in full_tiles(level, sizes.start)..=full_tiles(level, sizes.end) {
-            let tile = Tile { level, index, width: 1 };
-            let bundle = (level == 0).then(|| tile.bundle_path());
-            for path in [Some(tile.path()), bundle].into_iter().flatten() {
-                let path = layout::resource(name, &path);
-                let Some((dir, _)) = path.rsplit_once('/') else { continue };
-                for entry in disk.list(dir).doing("dropping a partial tile")? {
-                    let path = format!("{dir}/{}", entry.name);
-                    if !kept.contains(&path) {
-                        disk.remove(&path).doing("dropping a partial tile")?;
-                    }
-                }
-                disk.remove_dir(dir).doing("dropping a partial tile")?;
+    let mut dirs = vec![layout::resource(&shared.ledgers[ledger].name, "tile")];
+    while let Some(dir) = dirs.pop() {
+        for entry in disk.list(&dir).doing("dropping a partial tile")? {
+            let path = format!("{dir}/{}", entry.name);
+            if entry.dir {
+                dirs.push(path);
+            } else if dir.ends_with(".p") && !kept.contains(&path) {
+                disk.remove(&path).doing("dropping a partial tile")?;
+                disk.remove_dir(&dir).doing("dropping a partial tile")?;
             }
         }
     }

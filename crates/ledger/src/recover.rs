@@ -154,7 +154,10 @@ fn create_ledgers(
 ) -> Result<(), Fault> {
     let known = cell.value().ledgers;
     if options.ledgers.len().max(known.len()) > LEDGERS_MAX {
-        return Err(Fault::damaged(layout::REGISTER, format!("more than {LEDGERS_MAX} ledgers are asked for")));
+        return Err(Fault::damaged(
+            layout::REGISTER,
+            format!("more than {LEDGERS_MAX} ledgers are asked for"),
+        ));
     }
     for name in options.ledgers.iter().filter(|name| known.iter().all(|ledger| ledger.name != **name)) {
         let id: [u8; 32] = random(env);

@@ -21,7 +21,6 @@ use tlog::tile::{TILE_WIDTH, Tile, bundle_path, decode_tile, full_tiles};
 use tlog::tree::Frontier;
 
 use crate::fault::{Doing, Fault};
-use crate::publisher::sweep_partials;
 use crate::reader::{OpenPart, full_bundle};
 use crate::shared::Shared;
 use crate::sources::Sources;
@@ -227,8 +226,6 @@ impl Sealer {
             };
             records.push((Kind::Sealed, sealed.to_draft()));
         }
-        // With the sync, their removal is durable: no start need look for them below what is sealed.
-        sweep_partials(&self.shared, ledger, range.clone())?;
         self.shared.disk.sync_all().doing("syncing tiles and bundles")?;
         let end = self.verify(ledger, &range, &segments)?;
         Ok(Prepared { ledger, range, segments, end, records })

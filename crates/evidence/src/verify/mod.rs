@@ -15,13 +15,14 @@ use tlog::note::VerifierKey;
 use tlog::tree::Frontier;
 
 use crate::layout;
-use crate::register::LedgerState;
+use crate::register::{LedgerState, Registered};
 use crate::wal::{self, Scan};
 use payloads::{Keys, Ledger, PayloadResult};
 use snapshot::{Snapshot, SnapshotError};
 use tree::{LogEntries, RunSummary, TreeCheck, TreeResult};
 
 pub use medium::{Medium, Progress};
+pub use payloads::check_part;
 pub use report::{Anchor, Damage, DamageKind, LedgerReport, Report, Verdict};
 
 /// How to verify.
@@ -36,18 +37,39 @@ pub struct Settings<'a> {
 
 /// Verifies the store in `data`. Without `keys` payloads are not opened, everything else is checked.
 ///
-/// The server may be running: what moves is read once, first; what is read later never changes again.
+/// The server may be running: what moves is read once, first; what is read later never changes again, but for files
+/// that sealing lets go. So a verdict other than "proven" counts only if the register has not moved on meanwhile.
 pub fn verify_store(data: &dyn Medium, keys: Option<&dyn Medium>, settings: &Settings<'_>) -> Report {
+    let mut tries = 0;
+    loop {
+        let (report, before) = verify_once(data, keys, settings);
+        tries += 1;
+        let now = || Registered::parse(&data.read(layout::REGISTER).ok()?).ok();
+        if report.verdict() == Verdict::Proven || tries == TRIES || before.is_none() || before == now() {
+            return report;
+        }
+    }
+}
+
+/// How often a store that a server is writing is read again before damage is believed.
+const TRIES: usize = 5;
+
+/// Verifies once; returns the register that it went by as well.
+fn verify_once(
+    data: &dyn Medium,
+    keys: Option<&dyn Medium>,
+    settings: &Settings<'_>,
+) -> (Report, Option<Registered>) {
     let mut report = Report::default();
     let snapshot = match Snapshot::take(data) {
         Ok(snapshot) => snapshot,
         Err(SnapshotError::Damaged(damage)) => {
             report.damage.push(*damage);
-            return report;
+            return (report, None);
         }
         Err(SnapshotError::Unreadable(reason)) => {
             report.undecided.push(reason);
-            return report;
+            return (report, None);
         }
     };
     small::check_small_files(data, &snapshot, &mut report);
@@ -76,12 +98,7 @@ pub fn verify_store(data: &dyn Medium, keys: Option<&dyn Medium>, settings: &Set
         cuts.extend(claimed_cuts);
         report.ledgers.push(ledger);
     }
-    small::check_set_aside(
-        data,
-        &cuts,
-        opened.is_some() || log.iter().all(|file| file.scan.groups.is_empty()),
-        &mut report,
-    );
+    small::check_set_aside(data, &cuts, snapshot.registered.stopped, &mut report);
     if let Some(key) = settings.key
         && report.ledgers.iter().all(|ledger| ledger.vkey != key.to_string())
     {
@@ -91,7 +108,7 @@ pub fn verify_store(data: &dyn Medium, keys: Option<&dyn Medium>, settings: &Set
     // One fault is often seen from several sides; the same place is told once.
     report.damage.sort_by(|a, b| (&a.file, a.offset, a.kind).cmp(&(&b.file, b.offset, b.kind)));
     report.damage.dedup_by(|a, b| (&a.file, a.offset, a.kind) == (&b.file, b.offset, b.kind));
-    report
+    (report, Some(snapshot.registered))
 }
 
 /// A write-ahead file that was scanned.
@@ -126,6 +143,16 @@ fn check_log<'a>(snapshot: &'a Snapshot, report: &mut Report) -> Vec<LogFile<'a>
                 if next.is_none() && kept < bytes.len() as u64 {
                     let torn = bytes.len() as u64 - kept;
                     report.notes.push(format!("{path}: {torn} bytes after byte {kept} were never acknowledged; the next start sets them aside"));
+                }
+                let unknown = |id: &[u8; 32]| registered.ledgers.iter().all(|ledger| ledger.id != *id);
+                let stray = scan
+                    .groups
+                    .iter()
+                    .find(|found| found.group.parts.iter().any(|part| unknown(&part.ledger)));
+                if let Some(found) = stray {
+                    let detail = "a group is of a ledger that the register does not name";
+                    let path = layout::wal_file(number);
+                    report.damage.push(Damage::new(DamageKind::Contradiction, path, detail).at(found.offset));
                 }
                 files.push(LogFile { number, scan, kept });
             }
@@ -165,6 +192,7 @@ impl LedgerCheck<'_> {
             size,
             root,
             log: &log,
+            sealed: state.sealed,
             lenient: !stopped,
             threads: self.settings.threads,
             progress: self.settings.progress,
@@ -172,11 +200,22 @@ impl LedgerCheck<'_> {
         let mut tree = check.run();
         let ledger = Ledger { name: &state.name, id: &state.id };
         self.check_roots(&tree, size, root, report);
+        let events = tree.summary.events;
         let (uncommitted, tail) = self.check_log_entries(&mut tree, size, report);
         small::check_tree_files(self.data, state, size, stopped, &tree, report);
-        let (mut payloads, segments) =
-            payloads::check_segments(self.data, &ledger, state.sealed, self.keys, self.settings.threads);
+        let (mut payloads, segments) = payloads::check_segments(
+            self.data,
+            &ledger,
+            state.sealed,
+            stopped,
+            self.keys,
+            self.settings.threads,
+        );
         payloads.join(self.check_log_payloads(&ledger));
+        // A payload that lies in the log and in a segment, or was carried forward, counts once.
+        let end = self.parts().iter().map(|(_, _, part)| part.end()).max().unwrap_or(0);
+        let in_log =
+            if payloads.checked > payloads.in_segments { end.saturating_sub(state.sealed) } else { 0 };
         self.check_claims(&payloads, &segments, report);
         if tree.damage.is_empty() && tail.is_empty() {
             report.damage.extend(tree.summary.damage(&state.name));
@@ -201,8 +240,8 @@ impl LedgerCheck<'_> {
             vkey: state.vkey.clone(),
             size,
             root: root.map(|root| root.to_base64()).unwrap_or_default(),
-            events: tree.summary.events,
-            payloads: payloads.checked,
+            events,
+            payloads: payloads.in_segments + in_log,
             uncommitted,
             anchor: if anchored { Anchor::Key } else { Anchor::None },
             good_below: touched.unwrap_or(size).min(size),
@@ -266,6 +305,10 @@ impl LedgerCheck<'_> {
         }
         if size > state.size {
             let detail = format!("the checkpoint is ahead of the register: {size} > {}", state.size);
+            report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
+        }
+        if state.sealed > size {
+            let detail = format!("{}: more is sealed than the checkpoint covers", state.name);
             report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
         }
         let sealed = Frontier::restore(state.sealed, state.sealed_frontier.clone()).ok();
@@ -364,7 +407,7 @@ impl LedgerCheck<'_> {
         }
         for part in medium::parallel(parts.len(), self.settings.threads, |at| {
             let (file, found, part) = parts[at];
-            payloads::check_part(ledger, file.number, found, part, self.sealer(file))
+            payloads::check_log_part(ledger, file.number, found, part, self.sealer(file))
         }) {
             result.join(part);
         }
@@ -459,23 +502,17 @@ impl LedgerCheck<'_> {
             let damage = Damage::new(DamageKind::Missing, layout::ledger_dir(&state.name), detail);
             report.damage.push(damage.of(&state.name, covered, state.sealed));
         }
-        let expected = state.sealed + self.unsealed_in_log();
+        // Each part of the log was held to a payload for each entry; the segments are held to it here.
         if report.payloads_opened
             && payloads.damage.is_empty()
             && payloads.undecided.is_empty()
             && report.damage.is_empty()
-            && payloads.checked < expected
+            && payloads.in_segments != state.sealed
         {
-            let detail = format!("there are payloads for {} of {expected} entries", payloads.checked);
+            let held = payloads.in_segments;
+            let detail = format!("the segments hold {held} payloads for {} sealed entries", state.sealed);
             report.damage.push(Damage::new(DamageKind::Missing, layout::ledger_dir(&state.name), detail));
         }
-    }
-
-    /// Entries at or above the sealed size that the write-ahead log holds.
-    fn unsealed_in_log(&self) -> u64 {
-        let groups = self.log.iter().flat_map(LogFile::groups);
-        let parts = groups.flat_map(|found| &found.group.parts).filter(|part| part.ledger == self.state.id);
-        parts.map(|part| part.end()).max().unwrap_or(0).saturating_sub(self.state.sealed)
     }
 }
 

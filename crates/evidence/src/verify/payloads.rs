@@ -49,6 +49,10 @@ impl Keys {
         };
         let mut data = BTreeMap::new();
         for (name, ..) in keys.list(layout::keys::DATA).unwrap_or_default() {
+            if name.ends_with(".tmp") {
+                // Was being written when the server was cut off, or is right now; nothing is encrypted under it.
+                continue;
+            }
             let path = format!("{}/{name}", layout::keys::DATA);
             let broken = |detail: String| Damage::new(DamageKind::Format, file(&path), detail);
             let parsed = keys.read(&path).map_err(|error| error.to_string());
@@ -78,12 +82,13 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    fn note(&mut self, entry: &Entry, what: &[u8]) -> Result<(), String> {
+    fn note(&mut self, index: u64, entry: &Entry, what: &[u8]) -> Result<(), String> {
         if !entry.kind.is_control() {
             return Ok(());
         }
         match Control::parse(entry.kind, what) {
-            Ok(Control::Genesis(genesis)) => self.genesis = Some(genesis),
+            Ok(Control::Genesis(genesis)) if index == 0 => self.genesis = Some(genesis),
+            Ok(Control::Genesis(_)) => return Err("a genesis record is not the first entry".to_owned()),
             Ok(Control::Sealed(sealed)) => self.sealed.push(sealed),
             Ok(Control::Cut(cut)) => self.cuts.push(cut),
             // A payload of a later version is what its entry commits to; what it means is not for this check.
@@ -105,6 +110,8 @@ impl Claims {
 pub(crate) struct PayloadResult {
     pub claims: Claims,
     pub checked: u64,
+    /// How many of them lie in segments.
+    pub in_segments: u64,
     pub damage: Vec<Damage>,
     pub undecided: Vec<String>,
 }
@@ -113,6 +120,7 @@ impl PayloadResult {
     pub(crate) fn join(&mut self, other: Self) {
         self.claims.join(other.claims);
         self.checked += other.checked;
+        self.in_segments += other.in_segments;
         self.damage.extend(other.damage);
         self.undecided.extend(other.undecided);
     }
@@ -137,7 +145,13 @@ impl PayloadResult {
             let checked =
                 stored::check(&entry, ledger.id, &record.opening, &record.facets).map_err(|e| e.to_string());
             let what = record.facets[Facet::What as usize];
-            match checked.and_then(|()| self.claims.note(&entry, what)) {
+            // No record of this version erases anything, so nothing may be absent (DESIGN I13).
+            let whole = Facet::ALL.into_iter().all(|facet| record.opening.has(facet));
+            let checked = checked.and_then(|()| match whole {
+                true => Ok(()),
+                false => Err("a facet is absent and no record says that it was erased".to_owned()),
+            });
+            match checked.and_then(|()| self.claims.note(index, &entry, what)) {
                 Ok(()) => self.checked += 1,
                 Err(detail) => {
                     let first_bad_ms = Some(entry.received_ms);
@@ -168,6 +182,7 @@ pub(crate) fn check_segments(
     medium: &dyn Medium,
     ledger: &Ledger<'_>,
     sealed: u64,
+    stopped: bool,
     keys: Option<&Keys>,
     threads: usize,
 ) -> (PayloadResult, Vec<(String, u64, [u8; 32])>) {
@@ -181,13 +196,13 @@ pub(crate) fn check_segments(
                     files.push((class, first, end, generation))
                 }
                 // Sealed after the register was read, or about to be; the next check sees it.
-                Some(_) => {}
+                Some(_) if !stopped => {}
                 None if name.ends_with(".tmp") => {}
-                None => {
+                _ => {
                     let damage = Damage::new(
                         DamageKind::Unexpected,
                         format!("{dir}/{name}"),
-                        "not the name of a segment",
+                        "not a segment that the register knows",
                     );
                     result.damage.push(damage);
                 }
@@ -209,6 +224,7 @@ pub(crate) fn check_segments(
     }) {
         result.join(part);
     }
+    result.in_segments = result.checked;
     let found = whole.into_iter().map(|whole| (whole.path, whole.bytes, whole.sha256)).collect();
     (result, found)
 }
@@ -322,8 +338,13 @@ fn misplaced(block: &Unpacked, class: Class, bundles: &BTreeMap<u64, Vec<u8>>) -
     })
 }
 
-/// Checks the payloads of one part of a write-ahead group.
-pub(crate) fn check_part(
+/// Checks the payloads of one part of a write-ahead group against its entries. Without a sealer only those in clear.
+pub fn check_part(number: u64, found: &Found<'_>, part: &Part<'_>, sealer: Option<&Sealer>) -> Vec<Damage> {
+    check_log_part(&Ledger { name: "", id: &part.ledger }, number, found, part, sealer).damage
+}
+
+/// Checks the payloads of one part of a write-ahead group and takes note of what its control records say.
+pub(crate) fn check_log_part(
     ledger: &Ledger<'_>,
     number: u64,
     found: &Found<'_>,
@@ -341,7 +362,7 @@ pub(crate) fn check_part(
     };
     let mut blocks = Vec::new();
     if !part.clear.is_empty() {
-        blocks.push(Unpacked::unpack(part.clear));
+        blocks.push((true, Unpacked::unpack(part.clear)));
     }
     if let (false, Some(sealer)) = (part.sealed.is_empty(), sealer) {
         let place = Place {
@@ -355,15 +376,20 @@ pub(crate) fn check_part(
             last: false,
         };
         match sealer.open(&place.aad(), part.sealed) {
-            Ok(packed) => blocks.push(Unpacked::unpack(&packed)),
+            Ok(packed) => blocks.push((false, Unpacked::unpack(&packed))),
             Err(_) => result.damage.push(damage(DamageKind::Payload, "the block does not open with its key")),
         }
     }
     let mut held = 0;
-    for block in blocks {
+    for (clear, block) in blocks {
         match block {
             Ok(block) => {
                 held += block.len() as u64;
+                let misplaced = |entry: Entry| entry.kind.is_control() != clear;
+                if block.records().any(|record| entry(record.index).is_some_and(misplaced)) {
+                    let detail = "an event lies in clear, or a control record encrypted";
+                    result.damage.push(damage(DamageKind::Contradiction, detail));
+                }
                 result.block(&block, ledger, &path, found.offset, entry);
             }
             Err(error) => result.damage.push(damage(DamageKind::Format, error.reason)),

@@ -60,7 +60,7 @@ pub(crate) fn check_small_files(data: &dyn Medium, snapshot: &Snapshot, report: 
                 Ok(_) => Some(Damage::new(DamageKind::Format, &name, "the lock file is not empty")),
                 Err(error) => Some(missing(&name, &error)),
             },
-            (name, false) if name.ends_with(".tmp") && !snapshot.registered.stopped => {
+            (name, false) if name.ends_with(".tmp") => {
                 report.notes.push(format!("{name}: was being written; the next start removes it"));
                 None
             }
@@ -70,7 +70,7 @@ pub(crate) fn check_small_files(data: &dyn Medium, snapshot: &Snapshot, report: 
     }
     for (name, ..) in data.list(layout::WAL).unwrap_or_default() {
         let path = format!("{}/{name}", layout::WAL);
-        if layout::parse_wal_name(&name).is_none() && !leftover(&name, &path, snapshot, report) {
+        if layout::parse_wal_name(&name).is_none() && !leftover(&name, &path, report) {
             report.damage.push(Damage::new(
                 DamageKind::Unexpected,
                 path,
@@ -93,8 +93,8 @@ pub(crate) fn check_small_files(data: &dyn Medium, snapshot: &Snapshot, report: 
 }
 
 /// Whether a file was being written when the server was cut off, or is right now.
-fn leftover(name: &str, path: &str, snapshot: &Snapshot, report: &mut Report) -> bool {
-    let leftover = name.ends_with(".tmp") && !snapshot.registered.stopped;
+fn leftover(name: &str, path: &str, report: &mut Report) -> bool {
+    let leftover = name.ends_with(".tmp");
     if leftover {
         report.notes.push(format!("{path}: was being written; the next start removes it"));
     }
@@ -113,12 +113,13 @@ pub(crate) fn check_signing_keys(keys: &dyn Medium, registered: &Registered, rep
             (signing || layout::keys::authority(&ledger.name) == name).then_some((ledger, signing))
         });
         let Some((ledger, signing)) = ledger else {
-            if !name.ends_with(".tmp") {
-                report.damage.push(Damage::new(
-                    DamageKind::Unexpected,
-                    file(&name),
-                    "nothing of a key directory has this name",
-                ));
+            let whole = keys.read(&name).is_ok_and(|bytes| crate::keys::parse_signing(&bytes).is_ok());
+            if whole || name.ends_with(".tmp") {
+                // Made when a ledger was about to be created; the next start takes it up or leaves it.
+                report.notes.push(format!("{}: belongs to no ledger of this store", file(&name)));
+            } else {
+                let detail = "nothing of a key directory has this name";
+                report.damage.push(Damage::new(DamageKind::Unexpected, file(&name), detail));
             }
             continue;
         };
@@ -145,16 +146,21 @@ pub(crate) fn check_signing_keys(keys: &dyn Medium, registered: &Registered, rep
 }
 
 /// Checks the torn tails that were set aside against the records that say so.
-pub(crate) fn check_set_aside(data: &dyn Medium, cuts: &[Cut], all_read: bool, report: &mut Report) {
+pub(crate) fn check_set_aside(data: &dyn Medium, cuts: &[Cut], stopped: bool, report: &mut Report) {
     let mut found = BTreeSet::new();
     for (name, ..) in data.list(layout::SET_ASIDE).unwrap_or_default() {
         let path = format!("{}/{name}", layout::SET_ASIDE);
         let damage = match (data.read(&path), cuts.iter().find(|cut| cut.file == path)) {
             (Err(error), _) => Some(missing(&path, &error)),
             (Ok(_), None) if name.ends_with(".tmp") => None,
-            (Ok(_), None) => all_read.then(|| {
-                Damage::new(DamageKind::Unexpected, &path, "no record says that this was set aside")
-            }),
+            (Ok(_), None) if !stopped => {
+                // Set aside by a start that was cut off before it could say so; the next one does.
+                report.notes.push(format!("{path}: set aside, and not yet on record"));
+                None
+            }
+            (Ok(_), None) => {
+                Some(Damage::new(DamageKind::Unexpected, &path, "no record says that this was set aside"))
+            }
             (Ok(bytes), Some(cut)) => {
                 let same = (bytes.len() as u64, <[u8; 32]>::from(Sha256::digest(&bytes)))
                     == (cut.length, cut.sha256);
@@ -193,10 +199,12 @@ pub(crate) fn check_tree_files(
             let inside = path.strip_prefix(&root).and_then(|path| path.strip_prefix('/')).unwrap_or_default();
             if is_dir {
                 // Segments are looked at where they are checked.
-                if inside != "segment" {
+                if !["segment/events", "segment/control"].contains(&inside) {
                     dirs.push(path);
                 }
             } else if inside == "checkpoint" || expected.contains(&path) || is_full(inside, size, stopped) {
+            } else if name.ends_with(".tmp") {
+                report.notes.push(format!("{path}: was being written; the next start removes it"));
             } else if stopped {
                 report.damage.push(Damage::new(
                     DamageKind::Unexpected,

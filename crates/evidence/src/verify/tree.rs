@@ -25,6 +25,8 @@ pub(crate) struct RunSummary {
     pub runs: Vec<(u32, u32, u64, u64, u64)>,
     /// Index where a source's sequence has a hole within this run.
     pub hole: Option<u64>,
+    /// Whether this run began with the ledger's first entry.
+    whole: bool,
 }
 
 impl RunSummary {
@@ -67,7 +69,13 @@ impl RunSummary {
                 }
                 self.runs.push(run);
             }
-            None => self.runs.push(run),
+            None => {
+                // Joined from the first entry on, this is where the source begins.
+                if self.whole && first != 1 {
+                    self.hole.get_or_insert(index);
+                }
+                self.runs.push(run);
+            }
         }
     }
 
@@ -124,6 +132,8 @@ pub(crate) struct TreeCheck<'a> {
     pub root: Option<Hash>,
     /// What the write-ahead log holds of this ledger.
     pub log: &'a LogEntries<'a>,
+    /// Entries below this index are in synced tiles.
+    pub sealed: u64,
     /// Whether tiles that are not there may be: those above what is sealed are rebuilt from the log, and a running
     /// server writes partial ones only now and then.
     pub lenient: bool,
@@ -196,7 +206,7 @@ impl TreeCheck<'_> {
         let mut result = TreeResult {
             bundles: Vec::with_capacity(full as usize),
             rest: Vec::new(),
-            summary: RunSummary::default(),
+            summary: RunSummary { whole: true, ..RunSummary::default() },
             damage: Vec::new(),
             first_bad: None,
         };
@@ -280,6 +290,8 @@ impl TreeCheck<'_> {
         let (bundle, tile) = (read(&bundle_path), read(&tile_path));
         let tile = tile.and_then(|bytes| match decode_tile(&bytes, width) {
             Ok(hashes) => Some(hashes),
+            // A power cut may leave a tile of another length above what is sealed; the next start writes it again.
+            Err(_) if in_log.is_some() => None,
             Err(error) => {
                 problems.push(Damage::new(DamageKind::Format, &tile_path, error).of(self.name, first, end));
                 None
@@ -324,6 +336,13 @@ impl TreeCheck<'_> {
         }
     }
 
+    /// Whether a tile above level 0 need not be on disk as it should: not all of what is below it is sealed.
+    fn may_be_unwritten(&self, tile: Tile) -> bool {
+        let span = WIDTH.checked_pow(u32::from(tile.level) + 1);
+        let end = span.and_then(|span| (tile.index + 1).checked_mul(span));
+        !tile.is_full() || end.is_none_or(|end| end > self.sealed)
+    }
+
     /// The tiles above level 0, as they are on disk.
     fn upper_tiles(&self) -> Vec<UpperLevel> {
         let mut levels = Vec::new();
@@ -337,13 +356,14 @@ impl TreeCheck<'_> {
             for tile in (0..full).map(|index| Tile::full(level, index)).chain(partial) {
                 let path = layout::resource(self.name, &tile.path());
                 let damage = match self.read(&path) {
-                    Err(_) if self.lenient && !tile.is_full() => continue,
+                    Err(_) if self.lenient && self.may_be_unwritten(tile) => continue,
                     Err(error) => missing(&path, &error),
                     Ok(bytes) => match decode_tile(&bytes, tile.width) {
                         Ok(hashes) => {
                             tiles.hashes.extend((tile.index * WIDTH..).zip(hashes));
                             continue;
                         }
+                        Err(_) if self.lenient && self.may_be_unwritten(tile) => continue,
                         Err(error) => Damage::new(DamageKind::Format, &path, error),
                     },
                 };

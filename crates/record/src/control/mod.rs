@@ -78,7 +78,7 @@ pub enum GapCause {
 /// Nothing happened for a while, and the ledger is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// Entries before this one.
+    /// Durable entries when it was made; others may have come ahead of it in the same group.
     pub size: u64,
 }
 
@@ -107,7 +107,7 @@ pub enum Numbering {
 /// A file of evidence was finished; from now on its integrity can be checked without any key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// Its name within the store.
+    /// Its path below the ledger's directory.
     pub file: String,
     /// Which records it holds.
     pub class: SealedClass,
@@ -137,7 +137,7 @@ pub enum SealedClass {
 /// The torn tail of a write-ahead log was set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// The file it was cut from.
+    /// Where it was set aside: a path below the data directory, which names the file it was cut from.
     pub file: String,
     /// Where it began, in bytes.
     pub offset: u64,

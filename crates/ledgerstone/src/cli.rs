@@ -85,6 +85,7 @@ Exit codes: 0 written, 1 there is no such event, 2 error.")]
     /// Verify a data directory, a server, a receipt or a proof
     #[command(after_help = "\
 Examples:
+  ledgerstone verify
   ledgerstone verify ledgerstone-data --keys ledgerstone-data-keys
   ledgerstone verify http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...'
   ledgerstone verify 12.receipt.json --raw event.json --key 'ledgerstone.local/...+...+...'
@@ -283,7 +284,7 @@ pub(crate) struct Receipt {
 #[derive(Args, Debug)]
 pub(crate) struct Verify {
     /// Data directory, URL of a server, receipt or proof
-    #[arg(value_name = "PATH|URL|FILE")]
+    #[arg(value_name = "PATH|URL|FILE", default_value = "./ledgerstone-data")]
     pub what: String,
     /// Verification key of the ledger, known from elsewhere
     #[arg(long, value_name = "VKEY")]

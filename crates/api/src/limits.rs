@@ -20,7 +20,9 @@ pub struct Limits {
     pub appends: usize,
     /// Appends with a body longer than one block that are read at once; others wait with their body unread.
     pub streamed_appends: usize,
-    /// Appends that may hold a record longer than one block at once; others wait with their body unread.
+    /// Appends that may hold a record longer than one block (256 KiB) at once; others wait with their body unread.
+    pub long_records: usize,
+    /// Appends among those that may hold a record longer than 4 MiB at once.
     pub large_records: usize,
     /// Bytes of one request's body once it is inflated; beyond it 413.
     pub body_bytes: u64,
@@ -60,7 +62,8 @@ impl Default for Limits {
             shutdown_wait: Duration::from_secs(10),
             appends: 1024,
             streamed_appends: 64,
-            large_records: 2,
+            long_records: 8,
+            large_records: 1,
             body_bytes: 256 << 20,
             record_bytes: wire::MAX_EVENT,
             queued_bytes: 48 << 20,

@@ -11,7 +11,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::limits::Limits;
@@ -43,6 +43,7 @@ pub async fn serve(
     let router = router(server);
     let permits = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
+    let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -65,28 +66,44 @@ pub async fn serve(
         match permits.clone().try_acquire_owned() {
             Ok(permit) => {
                 let watcher = graceful.watcher();
-                connections.spawn(connection(stream, router.clone(), limits.clone(), watcher, permit));
+                let start = start(stream, limits.clone(), stopping.clone());
+                connections.spawn(connection(start, router.clone(), limits.clone(), watcher, permit));
             }
             Err(_) => refuse(stream),
         }
     }
     drop(listener);
+    drop(stop);
     drop(tokio::time::timeout(limits.shutdown_wait, graceful.shutdown()).await);
     connections.shutdown().await;
     Ok(())
 }
 
+/// Waits for the first bytes of a connection; `None` if none come in time or the server stops.
+async fn start(
+    stream: TcpStream,
+    limits: Arc<Limits>,
+    mut stopping: watch::Receiver<()>,
+) -> Option<(TcpStream, Version)> {
+    // Answers are small and somebody waits for each.
+    drop(stream.set_nodelay(true));
+    let version = tokio::select! {
+        version = tokio::time::timeout(limits.head_wait, version(&stream)) => version.ok()?.ok()?,
+        // Nothing is ever sent: the sender is dropped when the server stops.
+        _ = stopping.changed() => return None,
+    };
+    Some((stream, version))
+}
+
 /// Serves one connection to its end.
 async fn connection(
-    stream: TcpStream,
+    start: impl Future<Output = Option<(TcpStream, Version)>>,
     router: Router,
     limits: Arc<Limits>,
     watcher: Watcher,
     _permit: OwnedSemaphorePermit,
 ) {
-    // Answers are small and somebody waits for each.
-    drop(stream.set_nodelay(true));
-    let Ok(Ok(version)) = tokio::time::timeout(limits.head_wait, version(&stream)).await else { return };
+    let Some((stream, version)) = start.await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()

@@ -64,6 +64,7 @@ pub(crate) struct Ledger {
 pub(crate) struct Gates {
     pub appends: Semaphore,
     pub streamed: Arc<Semaphore>,
+    pub long: Arc<Semaphore>,
     pub large: Arc<Semaphore>,
     /// One permit for each KiB of prepared records that wait for the engine.
     pub queue: Arc<Semaphore>,
@@ -141,6 +142,7 @@ impl Gates {
         Self {
             appends: Semaphore::new(limits.appends),
             streamed: Arc::new(Semaphore::new(limits.streamed_appends)),
+            long: Arc::new(Semaphore::new(limits.long_records)),
             large: Arc::new(Semaphore::new(limits.large_records)),
             queue: Arc::new(Semaphore::new(queue_permits as usize)),
             queue_permits,

@@ -20,8 +20,8 @@ pub(super) struct Block {
     /// Their bytes, one after the other.
     bytes: Vec<u8>,
     pieces: Vec<Cut>,
-    /// Held while a record larger than a block is in memory.
-    large: Option<OwnedSemaphorePermit>,
+    /// Held while a record longer than a block is in memory.
+    permits: Vec<OwnedSemaphorePermit>,
 }
 
 /// One record of a block.
@@ -153,11 +153,11 @@ impl Cutter {
         (self.open.len() > 0).then(|| std::mem::take(&mut self.open))
     }
 
-    /// Ties a permit to the block of the newest record, which it was taken for.
-    pub(super) fn tie(&mut self, permit: OwnedSemaphorePermit) {
+    /// Ties permits to the block of the newest record, which they were taken for.
+    pub(super) fn tie(&mut self, permits: &mut Vec<OwnedSemaphorePermit>) {
         let block = if self.open.len() > 0 { Some(&mut self.open) } else { self.full.back_mut() };
         if let Some(block) = block {
-            block.large = Some(permit);
+            block.permits.append(permits);
         }
     }
 

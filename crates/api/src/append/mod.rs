@@ -7,6 +7,7 @@ mod answer;
 mod block;
 mod body;
 mod params;
+mod permits;
 mod pump;
 mod retries;
 mod tally;

@@ -134,6 +134,32 @@ fn a_record_of_many_blocks_is_kept_whole() {
     assert_eq!(events(&site), [event(1), large, event(2)]);
 }
 
+#[test]
+fn long_records_of_many_clients_wait_for_one_another_and_not_for_ever() {
+    let limits = Limits { streamed_appends: 2, long_records: 1, large_records: 1, ..Limits::default() };
+    let site = Site::with_limits(limits);
+    let sizes = [5 << 20, 300 << 10, 6 << 20, 10, 400 << 10];
+    let body = |client: usize| {
+        let line =
+            |size: &usize| format!("{{\"class_uid\":6003,\"message\":\"{client}{}\"}}\n", "z".repeat(*size));
+        sizes.iter().map(line).collect::<String>()
+    };
+    std::thread::scope(|scope| {
+        let client = |client| {
+            let site = &site;
+            scope.spawn(move || site.append("?receipts=full", body(client)).ok())
+        };
+        let clients: Vec<_> = (0..4).map(client).collect();
+        for (client, answer) in clients.into_iter().enumerate() {
+            let answer = answer.join().unwrap();
+            assert_eq!((answer.number("count"), answer.number("quarantined")), (5, 0));
+            for (line, receipt) in body(client).lines().zip(answer.receipts()) {
+                receipt.check_raw(line.as_bytes()).unwrap();
+            }
+        }
+    });
+}
+
 /// A request that is sent by hand, in chunks.
 struct Slow(TcpStream);
 

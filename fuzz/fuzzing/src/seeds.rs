@@ -239,12 +239,12 @@ fn stores(seeds: &mut Seeds) {
     };
     let mut writer = SegmentWriter::new(header.clone(), None, 1);
     rows.iter().for_each(|row| writer.push(row, || [0; 24]));
-    seeds.add("segment", "control", writer.finish([0; 24]).unwrap_or_default());
+    seeds.add("segment", "control", writer.finish(|| [0; 24]).unwrap_or_default());
     header.class = Class::Events;
     let sealer = Key::new([2; 32]).sealer();
     let mut writer = SegmentWriter::new(header, Some(&sealer), 1);
     rows.iter().for_each(|row| writer.push(row, || [0; 24]));
-    seeds.add("segment", "events", writer.finish([0; 24]).unwrap_or_default());
+    seeds.add("segment", "events", writer.finish(|| [0; 24]).unwrap_or_default());
 
     let header = FileHeader { number: 1, created_ms: 5, previous: Previous::default(), key_id: [7; 16] };
     let mut file = header.encode().to_vec();
@@ -253,7 +253,8 @@ fn stores(seeds: &mut Seeds) {
     for number in 0..2 {
         let part =
             Part { ledger: [1; 32], first: number * 2, entries: &entries, clear: &packed, sealed: b"sealed" };
-        let group = Group { number, synced_to: file.len() as u64, previous: chain, parts: vec![part] };
+        let (id, synced_to) = ([7; 16], file.len() as u64);
+        let group = Group { file: id, number, synced_to, previous: chain, parts: vec![part] };
         let (frame, hash) = group.encode();
         chain = hash;
         file.extend_from_slice(&frame);
@@ -261,7 +262,8 @@ fn stores(seeds: &mut Seeds) {
             seeds.add("wal_group", "one_part", frame);
         }
     }
-    let marker = Group { number: 2, synced_to: file.len() as u64, previous: chain, parts: Vec::new() };
+    let (id, synced_to) = ([7; 16], file.len() as u64);
+    let marker = Group { file: id, number: 2, synced_to, previous: chain, parts: Vec::new() };
     seeds.add("wal_group", "marker", marker.encode().0);
     seeds.add("wal_scan", "whole", [&[0, 0], file.as_slice()].concat());
     seeds.add("wal_scan", "torn", [&[1, 0], &file[..file.len() - 9]].concat());

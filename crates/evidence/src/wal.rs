@@ -19,7 +19,7 @@ pub const PART_ENTRIES_MAX: usize = 1 << 20;
 
 const FILE_MAGIC: &[u8; 8] = b"LSTNWAL1";
 const GROUP_MAGIC: &[u8; 4] = b"LSGR";
-const GROUP_HEAD: usize = 4 + 4 + 8 + 8 + 32 + 2;
+const GROUP_HEAD: usize = 4 + 4 + 16 + 8 + 8 + 32 + 2;
 const HASH_LEN: usize = 32;
 const ENTRY: usize = record::entry::ENTRY_LEN;
 
@@ -124,6 +124,9 @@ impl Part<'_> {
 /// One group. A group without parts is a sync marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group<'a> {
+    /// Key id in the header of its file, which no two files share: after a power cut a block that was never written
+    /// may show a group of a file that was removed.
+    pub file: [u8; 16],
     /// Number within the file, counting from 0.
     pub number: u64,
     /// The file was known to be durable up to this offset when the group was written.
@@ -143,6 +146,7 @@ impl<'a> Group<'a> {
         let mut out = Vec::with_capacity(len);
         out.extend_from_slice(GROUP_MAGIC);
         out.extend_from_slice(&(len as u32).to_be_bytes());
+        out.extend_from_slice(&self.file);
         out.extend_from_slice(&self.number.to_be_bytes());
         out.extend_from_slice(&self.synced_to.to_be_bytes());
         out.extend_from_slice(&self.previous);
@@ -178,7 +182,7 @@ impl<'a> Group<'a> {
         }
         let mut r = Reader::new(body);
         r.take(8)?;
-        let (number, synced_to, previous) = (r.u64()?, r.u64()?, r.array()?);
+        let (file, number, synced_to, previous) = (r.array()?, r.u64()?, r.u64()?, r.array()?);
         let count = usize::from(r.u16()?);
         if count > PARTS_MAX {
             return Err(r.error("a group has too many parts"));
@@ -194,7 +198,7 @@ impl<'a> Group<'a> {
             parts.push(Part { ledger, first, entries, clear, sealed });
         }
         r.finish()?;
-        Ok((Self { number, synced_to, previous, parts }, len, hash))
+        Ok((Self { file, number, synced_to, previous, parts }, len, hash))
     }
 }
 
@@ -258,6 +262,9 @@ pub fn scan(bytes: &[u8], known: u64) -> Result<Scan<'_>, DecodeError> {
     let mut at = HEADER_LEN;
     while at < bytes.len() {
         let problem = match Group::decode(&bytes[at..]) {
+            Ok((group, ..)) if group.file != scan.header.0.key_id => {
+                DecodeError::new(at, "a group is of another file")
+            }
             Ok((group, ..)) if group.previous != chain => {
                 DecodeError::new(at, "a group does not continue the chain")
             }
@@ -275,7 +282,8 @@ pub fn scan(bytes: &[u8], known: u64) -> Result<Scan<'_>, DecodeError> {
             Err(error) => error.within(at),
         };
         scan.end = at as u64;
-        scan.tail = if acknowledged(bytes, at, known) { Tail::Corrupt(problem) } else { Tail::Torn };
+        let acknowledged = acknowledged(bytes, at, known, &scan.header.0.key_id);
+        scan.tail = if acknowledged { Tail::Corrupt(problem) } else { Tail::Torn };
         return Ok(scan);
     }
     scan.end = at as u64;
@@ -331,14 +339,15 @@ pub fn check<'a>(
 }
 
 /// Whether a bad group at `at` was acknowledged: it lies below what was known to be durable, or a later good
-/// group follows it. The search looks at every offset, since a damaged length hides where the next one starts.
-fn acknowledged(bytes: &[u8], at: usize, known: u64) -> bool {
+/// group of this file follows it. The search looks at every offset, since a damaged length hides where the next one
+/// starts.
+fn acknowledged(bytes: &[u8], at: usize, known: u64, file: &[u8; 16]) -> bool {
     if (at as u64) < known {
         return true;
     }
     let mut from = at + 1;
     while let Some(found) = find(&bytes[from..], GROUP_MAGIC) {
-        if Group::decode(&bytes[from + found..]).is_ok() {
+        if Group::decode(&bytes[from + found..]).is_ok_and(|(group, ..)| group.file == *file) {
             return true;
         }
         from += found + 1;
@@ -355,7 +364,11 @@ mod tests {
     use super::*;
 
     fn file(groups: usize) -> Vec<u8> {
-        let header = FileHeader { number: 1, created_ms: 5, previous: Previous::default(), key_id: [7; 16] };
+        file_of([7; 16], groups)
+    }
+
+    fn file_of(key_id: [u8; 16], groups: usize) -> Vec<u8> {
+        let header = FileHeader { number: 1, created_ms: 5, previous: Previous::default(), key_id };
         let mut bytes = header.encode().to_vec();
         let mut chain: [u8; 32] = bytes[HEADER_LEN - 32..].try_into().unwrap();
         let entries = vec![1u8; ENTRY * 3];
@@ -367,7 +380,8 @@ mod tests {
                 clear: b"c",
                 sealed: b"sealed",
             };
-            let group = Group { number, synced_to: bytes.len() as u64, previous: chain, parts: vec![part] };
+            let (file, synced_to) = (key_id, bytes.len() as u64);
+            let group = Group { file, number, synced_to, previous: chain, parts: vec![part] };
             let (frame, hash) = group.encode();
             assert_eq!(Group::decode(&frame).unwrap(), (group, frame.len(), hash));
             bytes.extend_from_slice(&frame);
@@ -405,5 +419,14 @@ mod tests {
                 Ok(scan) => assert_eq!(scan.tail, Tail::Torn, "byte {at}"),
             }
         }
+    }
+
+    #[test]
+    fn groups_of_a_removed_file_in_a_block_that_was_never_written_are_a_torn_tail() {
+        let (bytes, other) = (file(3), file_of([8; 16], 4));
+        let end = scan(&bytes, 0).unwrap().groups[1].offset as usize;
+        let stale = [&bytes[..end], &other[end..]].concat();
+        let scan = scan(&stale, 0).unwrap();
+        assert_eq!((scan.groups.len(), scan.end, scan.tail), (1, end as u64, Tail::Torn));
     }
 }

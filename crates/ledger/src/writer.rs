@@ -148,7 +148,8 @@ impl OpenFile {
     }
 
     fn write(&mut self, parts: Vec<Part<'_>>) -> Result<(u64, usize), Fault> {
-        let group = Group { number: self.groups, synced_to: self.synced, previous: self.chain, parts };
+        let (file, synced_to) = (self.key_id, self.synced);
+        let group = Group { file, number: self.groups, synced_to, previous: self.chain, parts };
         let (frame, hash) = group.encode();
         self.handle.append(&frame).doing("writing to the write-ahead log")?;
         let offset = self.offset;

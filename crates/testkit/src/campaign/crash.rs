@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::recording::Recording;
 use super::report::{Report, panic_text};
 use crate::check::{Checker, Violation, broken};
-use crate::disk::SimHost;
+use crate::disk::{DATA, SimHost};
 use crate::driver::{Driver, Time};
 use crate::expected::Expected;
 use crate::fs::{Fate, Fill, Op, SimFs};
@@ -75,8 +75,7 @@ pub(super) fn random_fates(pending: usize, rng: &mut Rng) -> Vec<Fate> {
             fates[..last].fill(Fate::Kept);
             fates[last] = torn(rng);
         }
-        // The newest write overtook all others.
-        2 => fates[pending - 1] = torn(rng),
+        2 => return newest_torn(pending, rng),
         style => {
             let kept_of_eight = [4, 7, 1][style as usize - 3];
             for fate in &mut fates {
@@ -87,6 +86,24 @@ pub(super) fn random_fates(pending: usize, rng: &mut Rng) -> Vec<Fate> {
         }
     }
     fates
+}
+
+/// Fates with which nothing is left of what is not durable but some of the newest write.
+fn newest_torn(pending: usize, rng: &mut Rng) -> Vec<Fate> {
+    let mut fates = vec![Fate::Lost; pending];
+    if let Some(newest) = fates.last_mut() {
+        *newest = torn(rng);
+    }
+    fates
+}
+
+/// Whether the operation was an append to a write-ahead file that has its name.
+fn appended_to_log(op: Option<&Op>, fs: &SimFs) -> bool {
+    let Some(Op::Append(file, _)) = op else { return false };
+    let wal = format!("{DATA}/{}/", evidence::layout::WAL);
+    fs.created_path(*file)
+        .strip_suffix(".tmp")
+        .is_some_and(|path| path.starts_with(&wal) && fs.file(path).is_ok_and(|named| named == *file))
 }
 
 fn torn(rng: &mut Rng) -> Fate {
@@ -101,7 +118,13 @@ pub fn crash_everywhere(recording: &Recording, per_point: usize, seed: u64) -> R
     let mut replay = recording.replay();
     loop {
         report.points += 1;
-        for (number, crash) in crashes(replay.fs.pending(), per_point, &mut rng).into_iter().enumerate() {
+        let mut tried = crashes(replay.fs.pending(), per_point, &mut rng);
+        if appended_to_log(replay.last_op(), &replay.fs) {
+            // The one place where half of something may be left: try it more often.
+            tried
+                .extend((0..3 * per_point).map(|_| Crash::Power(newest_torn(replay.fs.pending(), &mut rng))));
+        }
+        for (number, crash) in tried.into_iter().enumerate() {
             let place = format!("at {} after {}, crash {number}: {crash}", replay.at, show(replay.last_op()));
             let (checker, rng) = (&mut checker, rng.fork(number as u64));
             let mut trial = Trial { rng, checker, report: &mut report, place };

@@ -39,6 +39,11 @@ pub fn text(report: &Report) -> String {
         out += &format!("\ndamage ({})\n", report.damage.len());
         for damage in report.damage.iter().take(SHOWN) {
             out += &format!("  {damage}\n");
+            if let Some(ms) = damage.first_bad_ms {
+                out += &format!(
+                    "    the first of these entries was received {ms} ms after 1970-01-01T00:00:00Z\n"
+                );
+            }
         }
         if report.damage.len() > SHOWN {
             out += &format!("  and {} more; --json tells all\n", report.damage.len() - SHOWN);
@@ -107,6 +112,25 @@ pub fn receipt_json(report: &ReceiptReport) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Unix milliseconds as RFC 3339, by the civil calendar: days are counted from 0000-03-01, so that the leap day is the
+/// last of its year.
+fn utc(ms: u64) -> String {
+    let (days, second) = (ms / 86_400_000 + 719_468, ms / 1000 % 86_400);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!(
+        "{:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
+        era * 400 + year + next,
+        second % 60,
+        ms % 1000
+    )
+}
+
 fn anchor(anchor: Anchor) -> String {
     match anchor {
         Anchor::None => "none",
@@ -151,4 +175,20 @@ fn damage(damage: &Damage) -> Value<'static> {
 
 fn strings(list: &[String]) -> Value<'static> {
     Value::Array(list.iter().map(|text| Value::from(text.clone())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn times_are_told_in_utc() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_795_259_242_364, "2026-11-21T11:07:22.364Z"),
+            (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(super::utc(ms), text);
+        }
+    }
 }

@@ -47,6 +47,9 @@ pub fn program_log(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     let done = checked(shell.run(shell.command("python3", &aics).args(older)))?;
     let xmod = ["scripts/interop/xmod/run.sh", "-tiles", &url, "-vkey", &at("vkey"), "-old", &at("older")];
     shell.run(&mut shell.command("sh", &xmod))?;
+    let (vkey, token) = (at("vkey"), at("data/admin.token"));
+    let fsck = ["scripts/interop/fsck.sh", &url, &vkey, word("origin")?, &token, &cache];
+    shell.run(&mut shell.command("sh", &fsck))?;
     server.stop()?;
     Ok(done)
 }

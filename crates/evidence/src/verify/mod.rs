@@ -8,10 +8,11 @@ mod small;
 mod snapshot;
 mod tree;
 
-use record::entry::ENTRY_LEN;
+use record::entry::{ENTRY_LEN, Entry};
 use tlog::checkpoint::UnverifiedCheckpoint;
 use tlog::hash::{Hash, leaf_hash};
 use tlog::note::VerifierKey;
+use tlog::tile::{TILE_WIDTH, bundle_path, decode_bundle};
 use tlog::tree::Frontier;
 
 use crate::layout;
@@ -229,6 +230,7 @@ impl LedgerCheck<'_> {
         let mut damage = tree.damage;
         damage.extend(tail);
         damage.extend(payloads.damage);
+        damage.iter_mut().for_each(|damage| self.date(damage));
         let touched =
             damage.iter().filter_map(|damage| damage.entries.as_ref()).map(|(_, first, _)| *first).min();
         report.damage.extend(damage);
@@ -247,6 +249,19 @@ impl LedgerCheck<'_> {
             good_below: touched.unwrap_or(size).min(size),
         };
         (ledger, payloads.claims.cuts)
+    }
+
+    /// Fills in when the first of the entries that a damage touches was received, as far as its bundle still tells.
+    fn date(&self, damage: &mut Damage) {
+        if let (Some((_, first, _)), None) = (&damage.entries, damage.first_bad_ms) {
+            let width = u64::from(TILE_WIDTH);
+            let path = layout::resource(&self.state.name, &bundle_path(first / width, TILE_WIDTH));
+            let bundle = self.data.read(&path).ok();
+            let entries = bundle.as_ref().and_then(|bundle| decode_bundle(bundle).ok());
+            let entry =
+                entries.and_then(|entries| Entry::decode(entries.get((first % width) as usize)?).ok());
+            damage.first_bad_ms = entry.map(|entry| entry.received_ms);
+        }
     }
 
     /// Size and root of the checkpoint. If its signature does not hold, the register's.

@@ -40,6 +40,9 @@ pub fn text(report: &Report) -> String {
         for damage in report.damage.iter().take(SHOWN) {
             out += &format!("  {damage}\n");
             if let Some(ms) = damage.first_bad_ms {
+                out += &format!("    the first of these entries was received {}\n", utc(ms));
+            }
+            if let Some(ms) = damage.first_bad_ms {
                 out += &format!(
                     "    the first of these entries was received {ms} ms after 1970-01-01T00:00:00Z\n"
                 );

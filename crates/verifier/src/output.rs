@@ -42,11 +42,6 @@ pub fn text(report: &Report) -> String {
             if let Some(ms) = damage.first_bad_ms {
                 out += &format!("    the first of these entries was received {}\n", utc(ms));
             }
-            if let Some(ms) = damage.first_bad_ms {
-                out += &format!(
-                    "    the first of these entries was received {ms} ms after 1970-01-01T00:00:00Z\n"
-                );
-            }
         }
         if report.damage.len() > SHOWN {
             out += &format!("  and {} more; --json tells all\n", report.damage.len() - SHOWN);

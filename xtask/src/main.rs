@@ -80,7 +80,7 @@ fn kill(settings: &kill::Settings, program: Option<&str>) -> ExitCode {
     let done = Shell::new(&root()).map_err(|error| error.to_string()).and_then(|shell| {
         let binary = match program {
             Some(program) => PathBuf::from(program),
-            None => test::program(&shell)?,
+            None => release(&shell)?,
         };
         kill::campaign(&shell, &binary, settings)
     });
@@ -94,6 +94,12 @@ fn kill(settings: &kill::Settings, program: Option<&str>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Builds the program as users have it, and tells where it is.
+fn release(shell: &Shell) -> Result<PathBuf, String> {
+    shell.run(&mut shell.cargo(&["build", "--release", "--locked", "-p", "ledgerstone"]))?;
+    Ok(shell.built.with_file_name("release").join("ledgerstone"))
 }
 
 /// The folder of the workspace.

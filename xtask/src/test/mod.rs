@@ -4,7 +4,7 @@ mod counts;
 mod interop;
 mod tools;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -148,9 +148,9 @@ fn kill_campaign(shell: &Shell, counts: &mut Counts) -> Result<Done, String> {
     Ok(Done::Passed)
 }
 
-/// Builds the program as the tests have it, assertions included, and tells where it is.
-pub fn program(shell: &Shell) -> Result<std::path::PathBuf, String> {
-    shell.run(&mut shell.cargo(&["build", "--workspace", "--bins", "--profile", "test", "--locked"]))?;
+/// The program as the tests have it, assertions included: those of the command line have built it already.
+fn program(shell: &Shell) -> Result<PathBuf, String> {
+    shell.run(&mut shell.cargo(&["test", "--workspace", "--locked", "--no-run", "--quiet"]))?;
     let binary = shell.built.join("ledgerstone");
     if binary.exists() { Ok(binary) } else { Err(format!("not where it was expected: {}", binary.display())) }
 }

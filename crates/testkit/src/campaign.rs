@@ -1,6 +1,6 @@
 //! Campaigns: a workload is run once and recorded, then things go wrong at every single operation of it.
 //!
-//! [`crash_everywhere`] cuts the power or kills the process after each operation, and again while the store recovers
+//! [`crash_at`] cuts the power or kills the process after each operation, and again while the store recovers
 //! from that. [`fail_everywhere`] lets each operation fail in turn.
 
 mod crash;
@@ -8,7 +8,7 @@ mod fault;
 mod recording;
 mod report;
 
-pub use crash::{Crash, crash_everywhere, crashes};
+pub use crash::{Crash, Effort, crash_at, crashes};
 pub use fault::{Base, fail_everywhere};
 pub use recording::{Recording, Replay};
 pub use report::Report;

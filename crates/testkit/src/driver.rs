@@ -6,7 +6,7 @@ use std::time::Duration;
 use env::{Clock, Env};
 use ledger::{Batch, Core, Fault, Options, Outcome, Pending, Prepared, Refusal, Request};
 use record::commit::Seed;
-use record::control::Numbering;
+use record::control::{Heartbeat, Numbering};
 use record::entry::Kind;
 use record::facet::Facet;
 use storage::Disk;
@@ -45,6 +45,8 @@ pub struct Driver {
     core: Option<Core>,
     rng: Rng,
     next_event: u64,
+    /// How many of [`LEDGERS`] the next [`Driver::open`] asks for.
+    pub ledgers: usize,
     /// What must be true now.
     pub expected: Expected,
     /// What happened since the driver started.
@@ -55,10 +57,10 @@ pub struct Driver {
     pub times: Vec<Time>,
 }
 
-/// Limits small enough that a short run rolls over every file.
-pub fn options() -> Options {
+/// Limits small enough that a short run rolls over every file, for so many ledgers.
+pub fn options(ledgers: usize) -> Options {
     Options {
-        ledgers: LEDGERS.map(str::to_owned).to_vec(),
+        ledgers: LEDGERS.iter().take(ledgers).map(|name| (*name).to_owned()).collect(),
         seal_entries: 256,
         seal_age: Duration::from_secs(1 << 30),
         wal_file_bytes: 12 << 10,
@@ -79,6 +81,7 @@ impl Driver {
             core: None,
             // Numbers of different drivers of one run must not meet.
             next_event: rng.next() >> 20 << 10,
+            ledgers: LEDGERS.len(),
             rng,
             expected,
             journal: Vec::new(),
@@ -96,8 +99,8 @@ impl Driver {
         let now = self.env.now_ms();
         self.tick(down);
         let env: Arc<dyn Env> = self.env.clone();
-        let core = Core::open(self.data.clone(), self.keys.clone(), env, options())?;
-        for name in LEDGERS {
+        let core = Core::open(self.data.clone(), self.keys.clone(), env, options(self.ledgers))?;
+        for name in LEDGERS.into_iter().take(core.reads().ledgers().len()) {
             let known = self.expected.0.get(name);
             let begun = known.is_some_and(|ledger| !ledger.notes.is_empty() || !ledger.opened.is_empty());
             if begun {
@@ -108,7 +111,7 @@ impl Driver {
                 self.happened(name, Happened::Opened(1, first));
             }
         }
-        for (ledger, name) in LEDGERS.iter().enumerate() {
+        for (ledger, name) in LEDGERS.iter().enumerate().take(core.reads().ledgers().len()) {
             if let Some(published) = core.reads().published(ledger) {
                 let checkpoint = &published.checkpoint;
                 self.happened(name, Happened::Signed(checkpoint.size, checkpoint.root));
@@ -139,7 +142,7 @@ impl Driver {
     /// do after recovery. `sealing` seals all it can as well.
     pub fn carry_on(&mut self, sealing: bool) -> Result<(), Fault> {
         self.retry()?;
-        for ledger in 0..LEDGERS.len() {
+        for ledger in 0..self.ledgers {
             let request = self.append(ledger, 3);
             self.commit(request.into_iter().collect())?;
         }
@@ -161,7 +164,7 @@ impl Driver {
             0..45 => {
                 let requests = self.rng.between(1, 3);
                 let requests = (0..requests).filter_map(|_| {
-                    let ledger = usize::from(self.rng.one_in(3));
+                    let ledger = usize::from(self.rng.one_in(3)).min(self.ledgers - 1);
                     let most = [1, 3, 12, 60][self.rng.below(4) as usize];
                     let count = self.rng.between(1, most);
                     self.append(ledger, count)
@@ -244,6 +247,14 @@ impl Driver {
         committed
     }
 
+    /// Enters records of the ledger itself: the quickest way to a large tree.
+    pub fn enter_heartbeats(&mut self, ledger: usize, count: u64) -> Result<(), Fault> {
+        let size = self.engine()?.reads().progress(ledger).durable;
+        let heartbeat = |at| (Kind::Heartbeat, Heartbeat { size: size + at }.to_draft());
+        let records = (0..count).map(heartbeat).collect();
+        self.commit(vec![Request::Control { ledger, records, pending: None }])
+    }
+
     /// A batch for a source of a ledger; none while a batch of the chosen source is still to be retried.
     pub fn append(&mut self, ledger: usize, count: u64) -> Option<Request> {
         let known = self.expected.0.get(LEDGERS[ledger])?;
@@ -278,7 +289,7 @@ impl Driver {
 
     /// Hands in again what was acknowledged: it must be known as a duplicate.
     pub fn retry_known(&mut self) -> Result<(), Fault> {
-        let ledger = self.rng.below(2) as usize;
+        let ledger = self.rng.below(self.ledgers as u64) as usize;
         let known = self.expected.0.get(LEDGERS[ledger]);
         let numbered = known.and_then(|known| known.last_numbered.clone());
         let Some((source, epoch, first, events)) = numbered else { return Ok(()) };
@@ -288,7 +299,7 @@ impl Driver {
 
     /// Hands in a batch that leaves a gap: it must be refused.
     fn append_out_of_order(&mut self) -> Result<(), Fault> {
-        let ledger = self.rng.below(2) as usize;
+        let ledger = self.rng.below(self.ledgers as u64) as usize;
         let Some(known) = self.expected.0.get(LEDGERS[ledger]) else { return Ok(()) };
         let Some(source) = known.sources.iter().find(|source| source.numbered).copied() else {
             return Ok(());
@@ -303,7 +314,7 @@ impl Driver {
 
     /// Opens a new source, or the next epoch of one once there are three.
     pub fn open_source(&mut self) -> Request {
-        let ledger = self.rng.below(2) as usize;
+        let ledger = self.rng.below(self.ledgers as u64) as usize;
         let known = self.expected.0.get(LEDGERS[ledger]).cloned().unwrap_or_default();
         let numbered = self.rng.one_in(2) || known.sources.len() < 3;
         let again = known.sources.len() >= 3;

@@ -50,14 +50,15 @@ pub fn crashes(pending: usize, most: usize, rng: &mut Rng) -> Vec<Crash> {
     if pending == 0 {
         return crashes;
     }
+    let mut random = most.saturating_sub(crashes.len());
     if pending <= 8 && 1 << pending <= most {
         let fate = |kept: bool| if kept { Fate::Kept } else { Fate::Lost };
         let subset = |mask: u32| (0..pending).map(|bit| fate(mask >> bit & 1 == 1)).collect();
         crashes.extend((1..1u32 << pending).map(|mask| Crash::Power(subset(mask))));
+        // All that is left to try is torn writes.
+        random = random.min(4 * pending);
     }
-    while crashes.len() < most {
-        crashes.push(Crash::Power(random_fates(pending, rng)));
-    }
+    crashes.extend((0..random).map(|_| Crash::Power(random_fates(pending, rng))));
     crashes
 }
 
@@ -112,12 +113,30 @@ fn torn(rng: &mut Rng) -> Fate {
     Fate::Torn { sector, fill, seed: rng.next() }
 }
 
-/// Crashes a recording at every point in at least `per_point` ways, each once more during or after recovery.
-pub fn crash_everywhere(recording: &Recording, per_point: usize, seed: u64) -> Report {
-    let (mut report, mut checker, mut rng) = (Report::default(), Checker::new(), Rng::new(seed));
+/// How hard a recording is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Crashes at each point, at least. At 256 every subset of up to eight unsynced changes is among them.
+    pub per_point: usize,
+    /// How often each is crashed again, during recovery or after it.
+    pub again: u32,
+    /// What random choices follow from.
+    pub seed: u64,
+}
+
+/// Crashes a recording at every point, counted in operations, that `chosen` names.
+pub fn crash_at(recording: &Recording, mut chosen: impl FnMut(usize) -> bool, effort: Effort) -> Report {
+    let (mut report, mut checker, mut rng) = (Report::default(), Checker::new(), Rng::new(effort.seed));
     let mut replay = recording.replay();
     loop {
+        if !chosen(replay.at) {
+            if !replay.advance() {
+                return report;
+            }
+            continue;
+        }
         report.points += 1;
+        let per_point = effort.per_point;
         let mut tried = crashes(replay.fs.pending(), per_point, &mut rng);
         if appended_to_log(replay.last_op(), &replay.fs) {
             // The one place where half of something may be left: try it more often.
@@ -129,7 +148,7 @@ pub fn crash_everywhere(recording: &Recording, per_point: usize, seed: u64) -> R
             let (checker, rng) = (&mut checker, rng.fork(number as u64));
             let mut trial = Trial { rng, checker, report: &mut report, place };
             let fs = crash.of(&replay.fs);
-            let run = || trial.recover(fs, replay.expected.clone(), replay.time(), 1);
+            let run = || trial.recover(fs, replay.expected.clone(), replay.time(), effort.again);
             let outcome = catch_unwind(AssertUnwindSafe(run));
             let place = trial.place.clone();
             match outcome {

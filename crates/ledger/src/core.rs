@@ -74,6 +74,7 @@ impl Core {
     pub fn stop(mut self) -> Result<(), Fault> {
         self.mark_synced()?;
         self.publish()?;
+        self.sealer.drop_unentered()?;
         let now = self.shared.env.now_ms();
         self.shared.register.change(now, |register| register.stopped = true)
     }

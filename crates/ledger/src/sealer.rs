@@ -41,6 +41,8 @@ const CARRY_BELOW: u64 = 4 * ALIGN;
 pub(crate) struct Sealer {
     shared: Arc<Shared>,
     ledgers: Vec<SealedEnd>,
+    /// Segments that were prepared and whose records may not have been entered.
+    unentered: Option<Prepared>,
 }
 
 /// What is known as of the end of the sealed range.
@@ -75,7 +77,7 @@ impl Sealer {
         registered: &Registered,
         recorded: &[Vec<Sealed>],
     ) -> Result<Self, Fault> {
-        let mut sealer = Self { shared, ledgers: Vec::new() };
+        let mut sealer = Self { shared, ledgers: Vec::new(), unentered: None };
         for (ledger, state) in registered.ledgers.iter().enumerate() {
             let frontier = Frontier::restore(state.sealed, state.sealed_frontier.clone());
             let frontier = frontier.map_err(|error| Fault::damaged(layout::REGISTER, error))?;
@@ -232,7 +234,8 @@ impl Sealer {
     }
 
     /// Reads segments, bundles and tiles of a range back from the medium and checks every payload against its
-    /// entry and every entry against the tree.
+    /// entry and every entry against the tree. That facets are canonical was seen when they were entered, and bytes
+    /// with the same digests are the same bytes.
     fn verify(&self, ledger: usize, range: &Range<u64>, segments: &[SegmentRef]) -> Result<SealedEnd, Fault> {
         let (name, id) = (&self.shared.ledgers[ledger].name, &self.shared.ledgers[ledger].id);
         let before = &self.ledgers[ledger];
@@ -273,7 +276,7 @@ impl Sealer {
                     let entry =
                         entries.get(entry..entry + ENTRY_LEN).and_then(|entry| Entry::decode(entry).ok());
                     let entry = entry.ok_or_else(|| damaged(row.offset, "a record has no entry"))?;
-                    stored::check(&entry, id, &record.opening, &record.facets)
+                    stored::check_commitment(&entry, id, &record.opening, &record.facets)
                         .map_err(|error| Fault::damaged_at(&path, row.offset, error))?;
                     if entry.kind == Kind::Source {
                         let source =
@@ -322,6 +325,22 @@ impl Sealer {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Keeps in mind segments whose records were not entered, as far as is known here: a fault leaves that open, and
+    /// then it is for the next start to look; only [`Sealer::drop_unentered`] is told that there was none.
+    pub(crate) fn keep_unentered(&mut self, prepared: Prepared) {
+        self.unentered = Some(prepared);
+    }
+
+    /// Removes segments that never came on record. A store stopped in order holds none.
+    pub(crate) fn drop_unentered(&mut self) -> Result<(), Fault> {
+        let Some(Prepared { ledger, segments, .. }) = self.unentered.take() else { return Ok(()) };
+        for at in segments {
+            let file = layout::segment_file(at.class, at.first, at.end, at.generation);
+            self.drop_segment(&layout::resource(&self.shared.ledgers[ledger].name, &file))?;
         }
         Ok(())
     }

@@ -131,8 +131,10 @@ impl Run<'_> {
                 continue;
             };
             let (records, ledger) = (std::mem::take(&mut prepared.records), prepared.ledger());
-            // Not entered: the engine is stopping or failing, and the next start drops or takes over the segments.
+            // Not entered: the engine is stopping and drops the segments, or failing, and the next start drops them or
+            // takes them over.
             if !self.enter(|pending| Request::Control { ledger, records, pending }) {
+                sealer.keep_unentered(prepared);
                 return Ok(());
             }
             sealer.finish(prepared)?;

@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use env::SystemEnv;
+use evidence::layout;
+use evidence::register::Registered;
+use evidence::segment::Class;
 use ledger::{Batch, Core, Engine, Fault, Options, Outcome, Pending, Prepared, Recorded, Refusal, Request};
 use record::commit::Seed;
 use record::control::Numbering;
@@ -164,6 +167,36 @@ fn the_running_engine_acknowledges_commits_and_seals() {
     for recorded in &recorded {
         assert_eq!(core.reads().record(0, recorded.index).unwrap().unwrap().entry, recorded.entry);
     }
+}
+
+/// Stopping while segments are being written leaves none that the register does not know.
+#[test]
+fn an_engine_stopped_while_sealing_leaves_no_stray_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut strays = 0;
+    for round in 0..25 {
+        let (data, keys) = disks(dir.path());
+        let options = Options { checkpoint_interval: Duration::from_millis(1), ..options() };
+        let engine = Engine::start(data, keys, Arc::new(SystemEnv::new()), options).unwrap();
+        let (request, answered) = append(1, None, (0..600).map(event).collect());
+        engine.submit(request);
+        durable(&answered);
+        // From the middle of preparing to after it has been entered, depending on the round.
+        std::thread::sleep(Duration::from_millis(round * 2));
+        engine.stop();
+        let register = std::fs::read(dir.path().join("data/register")).unwrap();
+        let register = Registered::parse(&register).unwrap();
+        assert!(register.stopped);
+        for class in [Class::Events, Class::Control] {
+            let segments = dir.path().join("data").join(layout::segment_dir("main", class));
+            for file in std::fs::read_dir(segments).unwrap() {
+                let name = file.unwrap().file_name().into_string().unwrap();
+                let (_, end, _) = layout::parse_segment_name(class, &name).unwrap();
+                strays += usize::from(end > register.ledgers[0].sealed);
+            }
+        }
+    }
+    assert_eq!(strays, 0);
 }
 
 /// A ledger with little in it must not keep every write-ahead file since its last whole bundle, and must be there

@@ -48,7 +48,7 @@ struct Sustained {
 
 /// Opens a fresh store below `dir`.
 pub fn start(dir: &Path) -> Result<(tempfile::TempDir, Engine), Failure> {
-    // Kept until the next run: ext4 is slow to create files for minutes after many were removed.
+    // Kept until the end of the run: ext4 is slow to create files for minutes after many were removed.
     let dir = tempfile::Builder::new().disable_cleanup(true).tempdir_in(dir)?;
     let open = |name: &str| -> Result<Arc<dyn Disk>, Failure> {
         Ok(Arc::new(LocalDisk::open(&dir.path().join(name))?))

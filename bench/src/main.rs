@@ -61,9 +61,6 @@ fn main() -> ExitCode {
 }
 
 fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
-    if plan.dir.exists() {
-        std::fs::remove_dir_all(&plan.dir)?;
-    }
     std::fs::create_dir_all(&plan.dir)?;
     let host = host::Host::measure(&plan.dir)?;
     let mut figures = Figures::new(plan.json, &host);
@@ -77,5 +74,7 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     if wanted("scale") {
         scale::run(plan, &mut figures)?;
     }
+    // Not at the start: ext4 is slow to create files for minutes after many were removed.
+    std::fs::remove_dir_all(&plan.dir)?;
     Ok(())
 }

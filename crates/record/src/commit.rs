@@ -4,6 +4,7 @@
 //! facet can be disclosed or erased while the rest still verifies.
 
 use crate::facet::{FACETS, Facet};
+use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
 /// A secret of 16 bytes: not copied silently, and not shown by `Debug`.
@@ -60,7 +61,7 @@ const EVENT: [u8; 32] = label("ledgerstone/event/v1");
 
 /// salt_f = first 16 bytes of SHA-256(L("ledgerstone/salt/v1") ‖ f ‖ seed).
 pub fn salt(facet: Facet, seed: &Seed) -> Salt {
-    let digest = Sha256::digest(prefix(&SALT, facet, &seed.0));
+    let digest = sha256(&prefix(&SALT, facet, &seed.0), &[]);
     Salt(std::array::from_fn(|index| digest[index]))
 }
 
@@ -71,9 +72,7 @@ pub fn salts(seed: &Seed) -> [Salt; FACETS] {
 
 /// digest_f = SHA-256(L("ledgerstone/facet/v1") ‖ f ‖ salt_f ‖ bytes_f).
 pub fn facet_digest(facet: Facet, salt: &Salt, bytes: &[u8]) -> [u8; 32] {
-    let mut hasher = FacetHasher::new(facet, salt);
-    hasher.update(bytes);
-    hasher.finish()
+    sha256(&prefix(&FACET, facet, &salt.0), bytes)
 }
 
 /// [`facet_digest`] of bytes that arrive in pieces, for a `raw` facet too large to hold.
@@ -111,6 +110,37 @@ pub fn commitment(ledger_id: &[u8; 32], table_version: u16, digests: &[[u8; 32]]
     hasher.finalize().into()
 }
 
+/// Bytes of a message that [`sha256`] pads itself, a multiple of the block.
+const SHORT: usize = 512;
+
+/// SHA-256(head ‖ tail). A dozen short messages are hashed for each event, so that what [`Sha256`] does beside
+/// compressing (buffers, copies, dispatch) counts: up to [`SHORT`] bytes are padded (FIPS 180-4 §5.1.1) and compressed
+/// in one go, longer ones are left to it.
+fn sha256(head: &[u8; 49], tail: &[u8]) -> [u8; 32] {
+    let len = head.len() + tail.len();
+    let end = (len + 9).next_multiple_of(64);
+    if end > SHORT {
+        return Sha256::new_with_prefix(head).chain_update(tail).finalize().into();
+    }
+    let mut blocks = [[0; 64]; SHORT / 64];
+    let message = blocks.as_flattened_mut();
+    message[..head.len()].copy_from_slice(head);
+    message[head.len()..len].copy_from_slice(tail);
+    message[len] = 0x80;
+    message[end - 8..end].copy_from_slice(&(len as u64 * 8).to_be_bytes());
+    let mut state = INITIAL;
+    compress256(&mut state, &blocks[..end / 64]);
+    let mut digest = [0; 32];
+    for (out, word) in digest.chunks_exact_mut(4).zip(state) {
+        out.copy_from_slice(&word.to_be_bytes());
+    }
+    digest
+}
+
+/// The initial hash value, FIPS 180-4 §5.3.3.
+const INITIAL: [u32; 8] =
+    [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
+
 /// The 49 bytes ahead of whatever is hashed, in one piece: with its padding it fits one SHA-256 block.
 fn prefix(label: &[u8; 32], facet: Facet, secret: &[u8; 16]) -> [u8; 49] {
     let mut out = [0; 49];
@@ -126,6 +156,14 @@ mod tests {
 
     fn sha256(parts: &[&[u8]]) -> [u8; 32] {
         Sha256::digest(parts.concat()).into()
+    }
+
+    #[test]
+    fn short_messages_hash_as_long_ones_do() {
+        let bytes: Vec<u8> = (0..3 * SHORT).map(|at| (at * 7) as u8).collect();
+        for len in 0..bytes.len() {
+            assert_eq!(super::sha256(&[3; 49], &bytes[..len]), sha256(&[&[3; 49], &bytes[..len]]), "{len}");
+        }
     }
 
     #[test]

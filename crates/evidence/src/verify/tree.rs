@@ -186,6 +186,30 @@ struct BundleResult {
     problems: Vec<Damage>,
 }
 
+/// Bundles read before they are judged, which bounds what is held at once.
+const AT_ONCE: usize = 4096;
+
+/// A bundle beside its tile.
+enum Seen {
+    /// Full, and both say the same: all that is left to know is the root.
+    Agreed { root: Hash, summary: RunSummary },
+    /// Partial, or to be judged.
+    Open(Box<BundleResult>),
+}
+
+impl BundleResult {
+    fn seen(self) -> Seen {
+        match &self.entries {
+            Some(entries)
+                if self.entries == self.tile && entries.len() as u64 == WIDTH && self.problems.is_empty() =>
+            {
+                Seen::Agreed { root: root_of(entries), summary: self.summary }
+            }
+            _ => Seen::Open(Box::new(self)),
+        }
+    }
+}
+
 impl TreeCheck<'_> {
     pub(crate) fn run(&self) -> TreeResult {
         let full = full_tiles(0, self.size);
@@ -196,13 +220,6 @@ impl TreeCheck<'_> {
         let claimed =
             |level: usize, at: u64| upper.get(level - 1).and_then(|tiles| tiles.hashes.get(&at).copied());
         let done = std::sync::atomic::AtomicU64::new(0);
-        let results = parallel(count, self.threads, |at| {
-            let width = if (at as u64) < full { TILE_WIDTH } else { width };
-            let result = self.bundle(at as u64, width);
-            let done = done.fetch_add(u64::from(width), std::sync::atomic::Ordering::Relaxed);
-            (self.progress)(done + u64::from(width), self.size);
-            result
-        });
         let mut result = TreeResult {
             bundles: Vec::with_capacity(full as usize),
             rest: Vec::new(),
@@ -210,12 +227,31 @@ impl TreeCheck<'_> {
             damage: Vec::new(),
             first_bad: None,
         };
-        for (at, bundle) in (0u64..).zip(results) {
-            let parent = if at < full { claimed(1, at) } else { None };
-            let hashes = self.judge(at, bundle, parent, &mut result);
-            match at < full {
-                true => result.bundles.push(root_of(&hashes)),
-                false => result.rest = hashes,
+        for start in (0..count).step_by(AT_ONCE) {
+            let seen = parallel(AT_ONCE.min(count - start), self.threads, |at| {
+                let at = (start + at) as u64;
+                let width = if at < full { TILE_WIDTH } else { width };
+                let seen = self.bundle(at, width).seen();
+                let done = done.fetch_add(u64::from(width), std::sync::atomic::Ordering::Relaxed);
+                (self.progress)(done + u64::from(width), self.size);
+                seen
+            });
+            for (at, seen) in (start as u64..).zip(seen) {
+                let hashes = match seen {
+                    Seen::Agreed { root, summary } => {
+                        result.summary.join(summary);
+                        result.bundles.push(root);
+                        continue;
+                    }
+                    Seen::Open(bundle) => {
+                        let parent = if at < full { claimed(1, at) } else { None };
+                        self.judge(at, *bundle, parent, &mut result)
+                    }
+                };
+                match at < full {
+                    true => result.bundles.push(root_of(&hashes)),
+                    false => result.rest = hashes,
+                }
             }
         }
         self.check_upper(&upper, &result.bundles, &mut damage);

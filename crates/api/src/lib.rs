@@ -21,6 +21,7 @@ mod events;
 mod json;
 mod ledgers;
 mod limits;
+mod peer;
 mod problem;
 mod proof;
 mod public;
@@ -36,6 +37,7 @@ mod tokens;
 mod view;
 
 pub use limits::Limits;
+pub use peer::{ClientCert, Peer};
 pub use serve::serve;
 pub use server::{Open, Server, Settings, router};
 pub use tokens::{MAX_TOKENS, Role, TOKENS_NAME, Tokens, TokensError};

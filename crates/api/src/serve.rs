@@ -2,10 +2,14 @@
 
 use std::future::Future;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -15,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::limits::Limits;
+use crate::peer::Peer;
 use crate::server::{Server, router};
 
 /// How an HTTP/2 client begins; no HTTP/1 method does.
@@ -54,8 +59,8 @@ pub async fn serve(
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) if is_of_connection(&error) => continue,
             Err(error) if is_shortage(&error) => {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -66,7 +71,7 @@ pub async fn serve(
         match permits.clone().try_acquire_owned() {
             Ok(permit) => {
                 let watcher = graceful.watcher();
-                let start = start(stream, limits.clone(), stopping.clone());
+                let start = start(stream, address, limits.clone(), stopping.clone());
                 connections.spawn(connection(start, router.clone(), limits.clone(), watcher, permit));
             }
             Err(_) => refuse(stream),
@@ -79,12 +84,20 @@ pub async fn serve(
     Ok(())
 }
 
+/// A connection of which is known how to serve it.
+struct Connection {
+    stream: TcpStream,
+    version: Version,
+    peer: Peer,
+}
+
 /// Waits for the first bytes of a connection; `None` if none come in time or the server stops.
 async fn start(
     stream: TcpStream,
+    address: SocketAddr,
     limits: Arc<Limits>,
     mut stopping: watch::Receiver<()>,
-) -> Option<(TcpStream, Version)> {
+) -> Option<Connection> {
     // Answers are small and somebody waits for each.
     drop(stream.set_nodelay(true));
     let version = tokio::select! {
@@ -92,18 +105,18 @@ async fn start(
         // Nothing is ever sent: the sender is dropped when the server stops.
         _ = stopping.changed() => return None,
     };
-    Some((stream, version))
+    Some(Connection { stream, version, peer: Peer(address) })
 }
 
 /// Serves one connection to its end.
 async fn connection(
-    start: impl Future<Output = Option<(TcpStream, Version)>>,
+    start: impl Future<Output = Option<Connection>>,
     router: Router,
     limits: Arc<Limits>,
     watcher: Watcher,
     _permit: OwnedSemaphorePermit,
 ) {
-    let Some((stream, version)) = start.await else { return };
+    let Some(Connection { stream, version, peer }) = start.await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -120,7 +133,12 @@ async fn connection(
         Version::One => builder.http1_only(),
         Version::Two => builder.http2_only(),
     };
-    let served = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let inner = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        inner.call(request)
+    });
+    let served = builder.serve_connection(TokioIo::new(stream), service);
     // A client that breaks off has had whatever answer it waited for.
     drop(watcher.watch(served.into_owned()).await);
 }

@@ -1,0 +1,130 @@
+/// What somebody is there for. Duties are apart: who runs the server doesn't read, who reads doesn't run it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Appends events, and reads nothing.
+    Source,
+    /// Reads who, what, when and where; never `content` or `raw`.
+    Reader,
+    /// Reads everything, for a stated purpose that is put on record.
+    Investigator,
+    /// Verifies, exports, sees who read what; never `content` or `raw`.
+    Auditor,
+    /// Runs the server, and reads nothing.
+    Operator,
+    /// Admits sources and gives out tokens, and reads nothing.
+    Admin,
+}
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Appends events as a source.
+    Append,
+    /// Opens the next epoch of a source.
+    OpenEpoch,
+    /// Reads, searches or follows events without `content` and `raw`.
+    Read,
+    /// Sees `content` and `raw` as well.
+    Content,
+    /// Gets proofs of inclusion and consistency.
+    Prove,
+    /// Gets receipts, whose salt would let a guess of `raw` be confirmed.
+    Receipt,
+    /// Takes out records in stored form, to verify them elsewhere.
+    Export,
+    /// Gets bundles: times and source numbers.
+    Bundles,
+    /// Reads the ledger of accesses.
+    Accesses,
+    /// Sees which ledgers there are and how far they have got.
+    Ledgers,
+    /// Sees the state of the server: metrics, scrubbing, alarms.
+    Status,
+    /// Admits sources.
+    Sources,
+    /// Gives out, lists and revokes tokens.
+    Tokens,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 6] =
+        [Self::Source, Self::Reader, Self::Investigator, Self::Auditor, Self::Operator, Self::Admin];
+
+    /// The policy.
+    pub fn allows(self, action: Action) -> bool {
+        use Action::{
+            Accesses, Append, Bundles, Content, Export, Ledgers, OpenEpoch, Prove, Read, Receipt, Sources,
+            Status, Tokens,
+        };
+        let allowed: &[Action] = match self {
+            Self::Source => &[Append, OpenEpoch],
+            Self::Reader => &[Read, Prove, Ledgers],
+            Self::Investigator => &[Read, Content, Prove, Receipt, Ledgers],
+            Self::Auditor => &[Read, Prove, Export, Bundles, Accesses, Ledgers, Status],
+            Self::Operator => &[Ledgers, Status],
+            Self::Admin => &[Ledgers, Status, Sources, Tokens],
+        };
+        allowed.contains(&action)
+    }
+
+    /// Its word in files, answers and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Reader => "reader",
+            Self::Investigator => "investigator",
+            Self::Auditor => "auditor",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of this word.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+impl Action {
+    /// All actions.
+    pub const ALL: [Self; 13] = [
+        Self::Append,
+        Self::OpenEpoch,
+        Self::Read,
+        Self::Content,
+        Self::Prove,
+        Self::Receipt,
+        Self::Export,
+        Self::Bundles,
+        Self::Accesses,
+        Self::Ledgers,
+        Self::Status,
+        Self::Sources,
+        Self::Tokens,
+    ];
+
+    /// Its word in files, answers and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::OpenEpoch => "open-epoch",
+            Self::Read => "read",
+            Self::Content => "content",
+            Self::Prove => "prove",
+            Self::Receipt => "receipt",
+            Self::Export => "export",
+            Self::Bundles => "bundles",
+            Self::Accesses => "accesses",
+            Self::Ledgers => "ledgers",
+            Self::Status => "status",
+            Self::Sources => "sources",
+            Self::Tokens => "tokens",
+        }
+    }
+
+    /// The action of this word.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+}

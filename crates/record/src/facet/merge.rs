@@ -26,11 +26,15 @@ pub fn merge<'a>(facets: [Option<&'a [u8]>; 5]) -> Result<Value<'a>, MergeError>
     Ok(Value::Object(event))
 }
 
+/// Members that were there are found by bisection: an event may have a million of them. Those that come are unique, so
+/// they need not be looked for among each other.
 fn merge_objects<'a>(into: &mut Object<'a>, from: Object<'a>) {
+    let mut by_key: Vec<usize> = (0..into.members.len()).collect();
+    by_key.sort_unstable_by(|a, b| into.members[*a].0.cmp(&into.members[*b].0));
     for (key, value) in from {
-        match into.get_mut(&key) {
-            Some(present) => merge_values(present, value),
-            None => into.push(key, value),
+        match by_key.binary_search_by(|at| into.members[*at].0.cmp(&key)) {
+            Ok(found) => merge_values(&mut into.members[by_key[found]].1, value),
+            Err(_) => into.members.push((key, value)),
         }
     }
 }

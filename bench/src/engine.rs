@@ -53,9 +53,11 @@ pub fn start(dir: &Path) -> Result<(tempfile::TempDir, Engine), Failure> {
     let open = |name: &str| -> Result<Arc<dyn Disk>, Failure> {
         Ok(Arc::new(LocalDisk::open(&dir.path().join(name))?))
     };
-    let engine =
-        Engine::start(open("data")?, open("data-keys")?, Arc::new(SystemEnv::new()), Options::default())
-            .map_err(|fault| fault.to_string())?;
+    // As `up` has it: the ledger of accesses is always there.
+    let ledgers = vec!["main".to_owned(), access::SYSTEM.to_owned()];
+    let options = Options { ledgers, ..Options::default() };
+    let engine = Engine::start(open("data")?, open("data-keys")?, Arc::new(SystemEnv::new()), options)
+        .map_err(|fault| fault.to_string())?;
     Ok((dir, engine))
 }
 

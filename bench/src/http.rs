@@ -3,7 +3,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::{Server, Settings, Tokens};
+use access::Tokens;
+use api::{Server, Settings};
 use env::SystemEnv;
 use ledger::Engine;
 use storage::LocalDisk;
@@ -83,7 +84,7 @@ impl Running {
         let env = Arc::new(SystemEnv::new());
         let (tokens, first) = Tokens::open(Arc::new(LocalDisk::open(&data)?), env.clone())?;
         let token = first.ok_or("a new store issues its first token")?;
-        let server = Server::new(engine.clone(), tokens, env, Settings::default());
+        let server = Server::new(engine.clone(), tokens, env, Settings::default())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;

@@ -142,6 +142,11 @@ impl Tokens {
         self.find(|token| token.grant.certificate.as_ref() == Some(sha256))
     }
 
+    /// Whether the token of this id is still good.
+    pub fn is_current(&self, id: &str) -> bool {
+        self.find(|token| token.grant.id == id).is_ok()
+    }
+
     /// All tokens there are, expired ones included.
     pub fn list(&self) -> Vec<Arc<Grant>> {
         let issued = self.issued.read().unwrap_or_else(PoisonError::into_inner);

@@ -1,57 +1,155 @@
-//! Who is calling, from `Authorization: Bearer`.
+//! Who is calling, and whether they may: from `Authorization: Bearer` or a client certificate that a token names.
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use access::{Action, Denied, Grant, Refused, SYSTEM, is_well_formed};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
 
+use crate::peer::{ClientCert, Peer};
 use crate::problem::Problem;
 use crate::server::Server;
-use crate::tokens::{Role, is_well_formed};
 
-/// Extracts a caller with any token; 401 without.
-pub(crate) struct Caller(pub Role);
+/// States what an investigator looks for; put on record with each access.
+pub(crate) const PURPOSE: &str = "ledgerstone-purpose";
 
-/// Extracts an admin; 401 without a token, 403 with another's.
-pub(crate) struct Admin;
+/// Longest purpose, in bytes.
+const MAX_PURPOSE: usize = 1024;
 
-impl FromRequestParts<Arc<Server>> for Caller {
+/// Whoever sent a request, known or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// What the token allows, or why there is none.
+    grant: Result<Arc<Grant>, Problem>,
+    /// Where from.
+    pub peer: Option<Peer>,
+    purpose: Option<String>,
+}
+
+/// How much of a record a caller sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// All of it, for this purpose; none is needed for the ledger of accesses.
+    Full(Option<String>),
+    /// Everything but `content` and `raw`.
+    Withheld,
+}
+
+impl Caller {
+    /// The token, if it is good for `action`, on `ledger` if the action is on one.
+    ///
+    /// # Errors
+    /// 401 without a valid token, 403 with one for something else.
+    pub(crate) fn require(&self, action: Action, ledger: Option<&str>) -> Result<&Arc<Grant>, Problem> {
+        let grant = self.grant.as_ref().map_err(Clone::clone)?;
+        match grant.may(action, ledger) {
+            Ok(()) => Ok(grant),
+            Err(refused) => Err(forbidden(grant, action, ledger, refused)),
+        }
+    }
+
+    /// The token, whatever it is for.
+    pub(crate) fn grant(&self) -> Option<&Arc<Grant>> {
+        self.grant.as_ref().ok()
+    }
+
+    /// How much of the records of `ledger` the caller sees, who may read there.
+    ///
+    /// # Errors
+    /// 403 if it would be everything and nobody has said what for.
+    pub(crate) fn sight(&self, ledger: &str) -> Result<Sight, Problem> {
+        let Some(grant) = self.grant() else { return Ok(Sight::Withheld) };
+        if grant.may(Action::Content, Some(ledger)).is_err() {
+            return Ok(Sight::Withheld);
+        }
+        if ledger == SYSTEM {
+            return Ok(Sight::Full(None));
+        }
+        let purpose = self.purpose.clone().or_else(|| grant.purpose.clone());
+        let purpose = purpose.ok_or_else(|| {
+            let detail = "say what for in the header Ledgerstone-Purpose (or --purpose); it is put on record";
+            Problem::new(StatusCode::FORBIDDEN, "purpose", "this token needs a stated purpose", detail)
+        })?;
+        Ok(Sight::Full(Some(purpose)))
+    }
+}
+
+/// Finds out who is calling, once, before anything else looks at the request.
+pub(crate) async fn identify(
+    State(server): State<Arc<Server>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let caller = Caller {
+        grant: grant(&server, request.headers(), request.extensions().get::<ClientCert>()),
+        peer: request.extensions().get::<Peer>().copied(),
+        purpose: purpose(request.headers()),
+    };
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, server: &Arc<Server>) -> Result<Self, Problem> {
-        role(server, &parts.headers).map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<Caller>()
+            .cloned()
+            .ok_or_else(|| Problem::internal("nobody asked who is calling"))
     }
 }
 
-impl FromRequestParts<Arc<Server>> for Admin {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, server: &Arc<Server>) -> Result<Self, Problem> {
-        require_admin(server, &parts.headers).map(|()| Self)
+fn grant(
+    server: &Server,
+    headers: &HeaderMap,
+    certificate: Option<&ClientCert>,
+) -> Result<Arc<Grant>, Problem> {
+    let expired = |denied| match denied {
+        Denied::Expired(_) => {
+            Some(unauthorized("expired-token", "the token's time is over: ask for another"))
+        }
+        Denied::Unknown => None,
+    };
+    if headers.get(header::AUTHORIZATION).is_none()
+        && let Some(certificate) = certificate
+    {
+        return server.tokens.authenticate_certificate(&certificate.sha256).map_err(|denied| {
+            expired(denied).unwrap_or_else(|| {
+                unauthorized("unknown-certificate", "no token of this server names this client certificate")
+            })
+        });
     }
-}
-
-/// Refuses everyone but an admin.
-pub(crate) fn require_admin(server: &Server, headers: &HeaderMap) -> Result<(), Problem> {
-    match role(server, headers)? {
-        Role::Admin => Ok(()),
-        Role::Source { .. } => Err(Problem::forbidden("this needs an admin's token, not a source's")),
-    }
-}
-
-fn role(server: &Server, headers: &HeaderMap) -> Result<Role, Problem> {
     let text = bearer(headers).ok_or_else(|| {
         unauthorized("no-token", "send the token as `Authorization: Bearer lst_...`, in one such header")
     })?;
-    server.tokens.role(text).ok_or_else(|| match is_well_formed(text) {
-        true => unauthorized("unknown-token", "the token is none of this server's, or no longer"),
-        false => unauthorized("unknown-token", "the token is mistyped or cut off"),
+    server.tokens.authenticate(text).map_err(|denied| {
+        expired(denied).unwrap_or_else(|| match is_well_formed(text) {
+            true => unauthorized("unknown-token", "the token is none of this server's, or no longer"),
+            false => unauthorized("unknown-token", "the token is mistyped or cut off"),
+        })
     })
 }
 
 fn unauthorized(kind: &'static str, detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, kind, "a valid token is needed", detail)
+}
+
+fn forbidden(grant: &Grant, action: Action, ledger: Option<&str>, refused: Refused) -> Problem {
+    let roles = grant.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
+    let detail = match (refused, ledger) {
+        (Refused::Ledger, Some(SYSTEM)) => "the ledger of accesses is written by the server alone".to_owned(),
+        (Refused::Ledger, _) => "the token is for other ledgers".to_owned(),
+        (Refused::Action, _) => format!("the token is narrowed to other actions than {}", action.name()),
+        (Refused::Source, _) => "the token is another source's".to_owned(),
+        (Refused::Role, Some(SYSTEM)) => "the ledger of accesses is for auditors".to_owned(),
+        (Refused::Role, _) => format!("the token's role ({roles}) does not allow: {}", action.name()),
+    };
+    Problem::forbidden(detail).with("action", action.name())
 }
 
 /// The token of a request; `None` if there is no such header, or more than one.
@@ -60,6 +158,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The purpose a request states: a text that can be read, of bounded length.
+fn purpose(headers: &HeaderMap) -> Option<String> {
+    let text = std::str::from_utf8(headers.get(PURPOSE)?.as_bytes()).ok()?.trim();
+    let fits = !text.is_empty() && text.len() <= MAX_PURPOSE && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -80,5 +185,18 @@ mod tests {
         for values in [&[][..], &["lst_1"], &["Basic lst_1"], &["Bearer a", "Bearer b"]] {
             assert_eq!(bearer(&headers(values)), None, "{values:?}");
         }
+    }
+
+    #[test]
+    fn a_purpose_is_a_readable_text() {
+        let of = |text: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(PURPOSE, axum::http::HeaderValue::from_bytes(text).unwrap());
+            purpose(&headers)
+        };
+        assert_eq!(of("Fall 7, Prüfung".as_bytes()).as_deref(), Some("Fall 7, Prüfung"));
+        assert_eq!(of(b"  "), None);
+        assert_eq!(of(b"\xff"), None);
+        assert_eq!(of(&[b'x'; MAX_PURPOSE + 1]), None);
     }
 }

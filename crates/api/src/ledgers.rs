@@ -2,19 +2,26 @@
 
 use std::sync::Arc;
 
+use access::Action;
 use axum::extract::State;
 use axum::response::Response;
 use evidence::hex;
 use record::json::{Object, Value};
 
-use crate::auth::Admin;
+use crate::auth::Caller;
 use crate::json;
+use crate::problem::Problem;
 use crate::server::Server;
 
-/// `GET /v1/ledgers`
-pub(crate) async fn list(_: Admin, State(server): State<Arc<Server>>) -> Response {
+/// `GET /v1/ledgers`: those that the token is for.
+pub(crate) async fn list(caller: Caller, State(server): State<Arc<Server>>) -> Result<Response, Problem> {
+    caller.require(Action::Ledgers, None)?;
     let reads = server.engine.reads();
-    let rows = server.ledgers().iter().map(|ledger| {
+    let rows = server
+        .ledgers()
+        .iter()
+        .filter(|ledger| caller.require(Action::Ledgers, Some(&ledger.info.name)).is_ok());
+    let rows = rows.map(|ledger| {
         let progress = reads.progress(ledger.number);
         Value::Object(Object::from_iter([
             ("name", Value::from(ledger.info.name.clone())),
@@ -27,5 +34,5 @@ pub(crate) async fn list(_: Admin, State(server): State<Arc<Server>>) -> Respons
             ("sealed", Value::from(progress.sealed)),
         ]))
     });
-    json::response(json::text(&Value::Array(rows.collect())))
+    Ok(json::response(json::text(&Value::Array(rows.collect()))))
 }

@@ -4,40 +4,36 @@
 //! One file per resource; what is interesting about each is a plain function that is tested without HTTP. The
 //! engine's reads block, so they run on threads of their own, a bounded number at once ([`Limits`]).
 //!
-//! Who may ask for what:
-//!
-//! | path | no token | source | admin |
-//! |---|---|---|---|
-//! | `/healthz`, `/.well-known/ledgerstone` | yes | yes | yes |
-//! | `/<prefix>/checkpoint`, `/<prefix>/tile/..` | [`Open::tiles`] | [`Open::tiles`] | yes |
-//! | `/<prefix>/tile/entries/..` | [`Open::bundles`] | [`Open::bundles`] | yes |
-//! | `POST /v1/ledgers/{name}/events` | | its ledger, as itself | yes |
-//! | `POST /v1/sources/{n}/epochs` | | its own | yes |
-//! | everything else below `/v1` | | | yes |
+//! Who may ask for what is decided by the crate `access` and told for each route by [`routes::routes`]; every access and
+//! refusal is put on record by [`audit::Audit`].
 
 mod append;
+mod audit;
 mod auth;
 mod events;
 mod json;
 mod ledgers;
 mod limits;
+mod openapi;
 mod peer;
 mod problem;
 mod proof;
 mod public;
 mod query;
 mod records;
+mod routes;
 mod search;
 mod serve;
 mod server;
 mod sources;
 mod statics;
 mod stream;
+mod tail;
 mod tokens;
 mod view;
 
 pub use limits::Limits;
+pub use openapi::openapi;
 pub use peer::{ClientCert, Peer};
 pub use serve::serve;
-pub use server::{Open, Server, Settings, router};
-pub use tokens::{MAX_TOKENS, Role, TOKENS_NAME, Tokens, TokensError};
+pub use server::{NoSystemLedger, Open, Server, Settings, router};

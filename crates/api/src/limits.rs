@@ -43,6 +43,12 @@ pub struct Limits {
     pub reads: usize,
     /// Scans (search, records) that read at once.
     pub scans: usize,
+    /// Readers that follow a ledger at once; one more is answered 429.
+    pub tails: usize,
+    /// How often what was counted (refusals, reads of bundles) is put on record.
+    pub count_interval: Duration,
+    /// How often the newest checkpoint of the ledger of accesses is entered in every other ledger.
+    pub spread_interval: Duration,
     /// Records that one search looks at; the answer says where to go on.
     pub search_records: u64,
     /// Hits in one answer.
@@ -73,6 +79,9 @@ impl Default for Limits {
             mappers: 2,
             reads: 16,
             scans: 2,
+            tails: 64,
+            count_interval: Duration::from_secs(60),
+            spread_interval: Duration::from_secs(3600),
             search_records: 1 << 20,
             search_hits: 1000,
             small_body_bytes: 64 << 10,

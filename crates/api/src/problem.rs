@@ -7,6 +7,10 @@ use record::json::{Object, Value};
 
 use crate::json;
 
+/// The kind of the problem that an answer tells, in its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind(pub &'static str);
+
 /// Why a request was not served. `kind` is stable, `detail` says what to do next.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
@@ -192,6 +196,8 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        (self.status, headers, json::text(&Value::Object(object))).into_response()
+        let mut response = (self.status, headers, json::text(&Value::Object(object))).into_response();
+        response.extensions_mut().insert(Kind(self.kind));
+        response
     }
 }

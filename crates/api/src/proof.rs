@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Action;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use ledger::{Fault, Published, Reads, StoredRecord};
@@ -12,7 +13,8 @@ use record::stored;
 use tlog::hash::Hash;
 use tlog::tlog_proof::TlogProof;
 
-use crate::auth::Admin;
+use crate::audit::Access;
+use crate::auth::Caller;
 use crate::events::no_such_entry;
 use crate::json::{self, typed};
 use crate::problem::Problem;
@@ -22,10 +24,12 @@ use crate::view;
 
 /// `GET /v1/ledgers/{name}/proof/{index}`: C2SP tlog-proof at the newest checkpoint.
 pub(crate) async fn proof(
-    _: Admin,
+    caller: Caller,
     State(server): State<Arc<Server>>,
     Names((name, index)): Names<(String, String)>,
 ) -> Result<Response, Problem> {
+    caller.require(Action::Prove, Some(&name))?;
+    server.audit.enter(&caller, Access::new("prove").on(&name).object(&index)).await?;
     let ledger = server.ledger(&name)?.number;
     let index: u64 = path_number(&index)?;
     let found = server.read(move |reads| prove(&reads, ledger, index)).await?;
@@ -36,10 +40,12 @@ pub(crate) async fn proof(
 
 /// `GET /v1/ledgers/{name}/receipt/{index}`: the receipt, rebuilt from what is stored, with its proof.
 pub(crate) async fn receipt(
-    _: Admin,
+    caller: Caller,
     State(server): State<Arc<Server>>,
     Names((name, index)): Names<(String, String)>,
 ) -> Result<Response, Problem> {
+    caller.require(Action::Receipt, Some(&name))?;
+    server.audit.enter(&caller, Access::new("receipt").on(&name).object(&index)).await?;
     let ledger = server.ledger(&name)?;
     let index: u64 = path_number(&index)?;
     let number = ledger.number;
@@ -57,11 +63,13 @@ pub(crate) async fn receipt(
 
 /// `GET /v1/ledgers/{name}/consistency?old=N`
 pub(crate) async fn consistency(
-    _: Admin,
+    caller: Caller,
     State(server): State<Arc<Server>>,
     Names(name): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
+    caller.require(Action::Prove, Some(&name))?;
+    server.audit.counted(&caller, "consistency");
     let ledger = server.ledger(&name)?.number;
     let mut query = Query::parse(query.as_deref())?;
     let old: u64 = query.number("old")?.ok_or_else(|| Problem::bad_query("parameter is missing: old"))?;

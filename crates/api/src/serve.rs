@@ -45,7 +45,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let limits = Arc::new(server.limits.clone());
-    let router = router(server);
+    let books = tokio::spawn(server.clone().keep_books());
+    let router = router(server.clone());
     let permits = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let (stop, stopping) = watch::channel(());
@@ -79,8 +80,10 @@ pub async fn serve(
     }
     drop(listener);
     drop(stop);
+    server.begin_to_stop();
     drop(tokio::time::timeout(limits.shutdown_wait, graceful.shutdown()).await);
     connections.shutdown().await;
+    books.abort();
     Ok(())
 }
 

@@ -1,18 +1,32 @@
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use access::{SYSTEM, Tokens};
 use axum::Router;
-use axum::handler::Handler;
+use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{MethodRouter, get, post};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
 use env::Env;
+use evidence::hex;
 use ledger::{Engine, Fault, LedgerInfo, Reads};
 use tokio::sync::{AcquireError, Semaphore};
+use tokio::time::Instant;
 
+use crate::audit::{self, Access, Audit};
+use crate::auth::{self, Caller};
 use crate::limits::Limits;
-use crate::problem::Problem;
-use crate::tokens::Tokens;
-use crate::{append, events, ledgers, proof, public, records, search, sources, statics};
+use crate::problem::{Kind, Problem};
+use crate::routes::routes;
+
+/// How soon after the start the checkpoint of the ledger of accesses is entered elsewhere for the first time.
+const FIRST_SPREAD: Duration = Duration::from_secs(60);
+/// How often accesses that could not be recorded are tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What may be set about the edge.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +60,10 @@ pub struct Server {
     pub(crate) limits: Limits,
     pub(crate) open: Open,
     pub(crate) gates: Gates,
+    pub(crate) audit: Audit,
+    /// Authenticates the cursors of this run.
+    pub(crate) cursor_key: [u8; 32],
+    stopping: AtomicBool,
     ledgers: Vec<Ledger>,
     by_name: HashMap<String, usize>,
     by_prefix: HashMap<String, usize>,
@@ -72,11 +90,35 @@ pub(crate) struct Gates {
     pub mappers: Arc<Semaphore>,
     pub reads: Semaphore,
     pub scans: Semaphore,
+    pub tails: Arc<Semaphore>,
 }
+
+/// The engine has no ledger [`SYSTEM`], so that no access could be put on record.
+#[derive(Debug)]
+pub struct NoSystemLedger;
+
+impl fmt::Display for NoSystemLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "accesses cannot be put on record: there is no ledger of this name: {SYSTEM}")
+    }
+}
+
+impl std::error::Error for NoSystemLedger {}
 
 impl Server {
     /// Serves `engine` to the holders of `tokens`.
-    pub fn new(engine: Arc<Engine>, tokens: Tokens, env: Arc<dyn Env>, settings: Settings) -> Arc<Self> {
+    ///
+    /// # Errors
+    /// [`NoSystemLedger`].
+    pub fn new(
+        engine: Arc<Engine>,
+        tokens: Tokens,
+        env: Arc<dyn Env>,
+        settings: Settings,
+    ) -> Result<Arc<Self>, NoSystemLedger> {
+        let system = audit::system_of(&engine).ok_or(NoSystemLedger)?;
+        let audit = Audit::new(engine.clone(), system, env.clone());
+        let cursor_key = env::random(env.as_ref());
         let Settings { limits, open } = settings;
         let infos = engine.reads().ledgers().into_iter().enumerate();
         let ledgers: Vec<Ledger> = infos
@@ -88,7 +130,63 @@ impl Server {
         let by = |key: fn(&Ledger) -> &String| ledgers.iter().map(|l| (key(l).clone(), l.number)).collect();
         let (by_name, by_prefix) = (by(|ledger| &ledger.info.name), by(|ledger| &ledger.prefix));
         let gates = Gates::new(&limits);
-        Arc::new(Self { engine, tokens, env, limits, open, gates, ledgers, by_name, by_prefix })
+        Ok(Arc::new(Self {
+            engine,
+            tokens,
+            env,
+            limits,
+            open,
+            gates,
+            audit,
+            cursor_key,
+            stopping: AtomicBool::new(false),
+            ledgers,
+            by_name,
+            by_prefix,
+        }))
+    }
+
+    /// Puts the start on record, with the hashes of settings and program.
+    pub fn started(&self, settings: &[u8; 32], program: Option<[u8; 32]>) {
+        let mut access = Access::new("server.start");
+        access.more.push(("settings_sha256", hex::encode(settings)));
+        if let Some(program) = program {
+            access.more.push(("program_sha256", hex::encode(&program)));
+        }
+        access.more.push(("version", env!("CARGO_PKG_VERSION").to_owned()));
+        self.audit.note(None, &access);
+    }
+
+    /// Puts the stop on record, and what was counted until then. The engine is stopped after this.
+    pub fn stopped(&self) {
+        self.audit.flush();
+        self.audit.enter_held();
+        self.audit.note(None, &Access::new("server.stop"));
+    }
+
+    /// Enters counts and checkpoints of the ledger of accesses now and then, for as long as it is polled.
+    pub(crate) async fn keep_books(self: Arc<Self>) {
+        let mut counts = tokio::time::interval(self.limits.count_interval.max(Duration::from_millis(10)));
+        let every = self.limits.spread_interval.max(Duration::from_millis(10));
+        // Soon after the start as well, and then as often as is said.
+        let mut spread = tokio::time::interval_at(Instant::now() + every.min(FIRST_SPREAD), every);
+        let mut retry = tokio::time::interval(RETRY);
+        loop {
+            tokio::select! {
+                _ = counts.tick() => self.audit.flush(),
+                _ = spread.tick() => self.audit.spread(),
+                _ = retry.tick() => self.audit.enter_held(),
+            }
+        }
+    }
+
+    /// Ends streams that would go on for ever.
+    pub(crate) fn begin_to_stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     pub(crate) fn ledgers(&self) -> &[Ledger] {
@@ -149,34 +247,62 @@ impl Gates {
             mappers: Arc::new(Semaphore::new(limits.mappers)),
             reads: Semaphore::new(limits.reads),
             scans: Semaphore::new(limits.scans),
+            tails: Arc::new(Semaphore::new(limits.tails)),
         }
     }
 }
 
-/// All routes.
+/// All routes. Whoever asks is identified first, and every refusal is put on record last.
 pub fn router(server: Arc<Server>) -> Router {
-    Router::new()
-        .route("/healthz", read_only(public::healthz))
-        .route("/.well-known/ledgerstone", read_only(public::well_known))
-        .route("/{prefix}/checkpoint", read_only(statics::resource))
-        .route("/{prefix}/tile/{*path}", read_only(statics::resource))
-        .route("/v1/ledgers", read_only(ledgers::list))
-        .route("/v1/ledgers/{name}/events", post(append::append).fallback(wrong_method))
-        .route("/v1/ledgers/{name}/events/{index}", read_only(events::show))
-        .route("/v1/ledgers/{name}/records", read_only(records::records))
-        .route("/v1/ledgers/{name}/search", read_only(search::search))
-        .route("/v1/ledgers/{name}/proof/{index}", read_only(proof::proof))
-        .route("/v1/ledgers/{name}/receipt/{index}", read_only(proof::receipt))
-        .route("/v1/ledgers/{name}/consistency", read_only(proof::consistency))
-        .route("/v1/sources", post(sources::open).fallback(wrong_method))
-        .route("/v1/sources/{source}/epochs", post(sources::open_epoch).fallback(wrong_method))
+    let mut paths: Vec<(&'static str, MethodRouter<Arc<Server>>)> = Vec::new();
+    for route in routes() {
+        match paths.iter_mut().find(|(path, _)| *path == route.path) {
+            Some((_, methods)) => *methods = std::mem::take(methods).merge(route.handler),
+            None => paths.push((route.path, route.handler)),
+        }
+    }
+    let router = paths
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods.fallback(wrong_method)));
+    router
         .fallback(no_route)
+        .layer(from_fn_with_state(server.clone(), record_refusals))
+        .layer(from_fn_with_state(server.clone(), auth::identify))
         .with_state(server)
 }
 
-/// GET and HEAD.
-fn read_only<T: 'static>(handler: impl Handler<T, Arc<Server>>) -> MethodRouter<Arc<Server>> {
-    get(handler).fallback(wrong_method)
+/// Puts on record who was refused what (DESIGN I12): every denial, unknown path or method, and refused write.
+async fn record_refusals(
+    State(server): State<Arc<Server>>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let status = response.status();
+    let Some(kind) = response.extensions().get::<Kind>().copied() else { return response };
+    let write = !matches!(method, Method::GET | Method::HEAD);
+    let denied = matches!(status.as_u16(), 401 | 403 | 405) || kind.0 == "no-route";
+    if !denied && !write {
+        return response;
+    }
+    let operation = match status.as_u16() {
+        401 => "sign-in",
+        403 => "denied",
+        405 => "unknown-method",
+        _ if kind.0 == "no-route" => "unknown-path",
+        _ => "refused-write",
+    };
+    // What a busy server turns away comes in any number, and is counted.
+    let single = !matches!(status.as_u16(), 408 | 429 | 503);
+    let access = Access {
+        refused: Some((status.as_u16(), kind.0.to_owned())),
+        more: vec![("request", format!("{method} {}", path.chars().take(256).collect::<String>()))],
+        ..Access::new(operation)
+    };
+    server.audit.refused(&caller, access, single).await;
+    response
 }
 
 async fn wrong_method(method: Method) -> Problem {
@@ -184,6 +310,9 @@ async fn wrong_method(method: Method) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "there is no such method here", detail)
 }
 
-async fn no_route(uri: Uri) -> Problem {
-    Problem::not_found(format!("nothing is served under this path: {}", uri.path()))
+async fn no_route(uri: Uri) -> Response {
+    let problem = Problem::not_found(format!("nothing is served under this path: {}", uri.path()));
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(Kind("no-route"));
+    response
 }

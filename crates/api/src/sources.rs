@@ -2,66 +2,76 @@
 
 use std::sync::Arc;
 
+use access::Action;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use ledger::{Opened, Pending, Refusal, Request};
 use record::control::Numbering;
 use record::json::{self as strict, Object, Value};
 use tokio::sync::oneshot;
 
-use crate::auth::{Admin, Caller};
+use crate::audit::Access;
+use crate::auth::Caller;
 use crate::json;
 use crate::problem::Problem;
 use crate::query::{Names, path_number};
 use crate::server::Server;
-use crate::tokens::{Role, TokensError};
+use crate::tokens;
 
 /// Longest label of a source, in bytes.
 const MAX_LABEL: usize = 256;
 
 /// `POST /v1/sources`: a new source of a ledger, and the token it appends with.
 pub(crate) async fn open(
-    _: Admin,
+    caller: Caller,
     State(server): State<Arc<Server>>,
     body: Body,
 ) -> Result<Response, Problem> {
+    caller.require(Action::Sources, None)?;
     let wanted = Wanted::parse(&small_body(&server, body).await?, &["ledger", "label", "numbering"])?;
+    caller.require(Action::Sources, Some(&wanted.ledger))?;
     let ledger = server.ledger(&wanted.ledger)?;
+    server.audit.enter(&caller, Access::new("source.add").on(&wanted.ledger).object(&wanted.label)).await?;
     let opened = submit(&server, ledger.number, None, &wanted).await?;
-    let role = Role::Source { ledger: wanted.ledger.clone(), source: opened.source };
-    let (issuer, label) = (server.clone(), wanted.label.clone());
-    let issued = tokio::task::spawn_blocking(move || issuer.tokens.issue(role, &label)).await;
-    let issued = issued.map_err(|_| Problem::internal("making the token ended in a panic"))?;
-    let token = issued.map_err(|error| no_token(error).with("source", opened.source))?;
+    let grant = tokens::source_grant(&wanted.ledger, opened.source, &wanted.label, server.env.now_ms());
+    let issued = tokens::issue(&server, grant).await;
+    let (token, grant) = issued.map_err(|problem| problem.with("source", opened.source))?;
     let answer = [
         ("source", Value::from(opened.source)),
         ("epoch", Value::from(opened.epoch)),
         ("ledger", Value::from(wanted.ledger)),
         ("token", Value::from(token)),
+        ("token_id", Value::from(grant.id.clone())),
+        ("expires_ms", grant.expires_ms.map_or(Value::Null, Value::from)),
     ];
     Ok(json::response(json::text(&Value::Object(Object::from_iter(answer)))))
 }
 
 /// `POST /v1/sources/{n}/epochs`: the next epoch of a source.
 pub(crate) async fn open_epoch(
-    Caller(role): Caller,
+    caller: Caller,
     State(server): State<Arc<Server>>,
     Names(source): Names<String>,
     body: Body,
 ) -> Result<Response, Problem> {
+    let may_any = caller.require(Action::Sources, None).is_ok();
+    if !may_any {
+        caller.require(Action::OpenEpoch, None)?;
+    }
     let source: u32 = path_number(&source)?;
     let body = small_body(&server, body).await?;
     let wanted = Wanted::parse(&body, &["ledger", "numbering", "previous_last_sequence"])?;
-    let own = Role::Source { ledger: wanted.ledger.clone(), source };
-    if role != Role::Admin && role != own {
-        return Err(Problem::forbidden("a source's token opens epochs of that source only"));
-    }
+    let action = if may_any { Action::Sources } else { Action::OpenEpoch };
+    let grant = caller.require(action, Some(&wanted.ledger))?;
     if source == 0 {
         return Err(Problem::forbidden("source 0 is the ledger itself"));
     }
+    if !may_any && grant.source(Some(source)).is_err() {
+        return Err(Problem::forbidden("a source's token opens epochs of that source only"));
+    }
     let ledger = server.ledger(&wanted.ledger)?;
+    server.audit.enter(&caller, Access::new("source.epoch").on(&wanted.ledger).object(source)).await?;
     let opened = submit(&server, ledger.number, Some(source), &wanted).await?;
     let answer = [("source", Value::from(opened.source)), ("epoch", Value::from(opened.epoch))];
     Ok(json::response(json::text(&Value::Object(Object::from_iter(answer)))))
@@ -81,16 +91,6 @@ async fn submit(
     let (numbering, previous_last) = (wanted.numbering, wanted.previous_last);
     server.engine.submit(Request::Open { ledger, source, numbering, previous_last, pending });
     answered.await.map_err(|_| Problem::outcome_unknown())?.map_err(Problem::from)
-}
-
-fn no_token(error: TokensError) -> Problem {
-    match error {
-        TokensError::TooMany => {
-            let title = "there are too many tokens";
-            Problem::new(StatusCode::CONFLICT, "too-many-tokens", title, error.to_string())
-        }
-        _ => Problem::unavailable(format!("the source is open and has no token: {error}"), 1000),
-    }
 }
 
 /// What a body of either route asks for.
@@ -137,7 +137,7 @@ impl Wanted {
 }
 
 /// A whole body, small.
-async fn small_body(server: &Server, body: Body) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn small_body(server: &Server, body: Body) -> Result<Vec<u8>, Problem> {
     let limit = server.limits.small_body_bytes;
     match tokio::time::timeout(server.limits.body_wait, axum::body::to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes.to_vec()),

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
+use access::Action;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::Uri;
 use axum::response::Response;
 use tlog::tile::{Tile, encode_tile, parse_bundle_path};
 
-use crate::auth::require_admin;
+use crate::auth::Caller;
 use crate::json::typed;
 use crate::problem::Problem;
 use crate::server::Server;
@@ -44,8 +45,8 @@ impl Resource {
 /// `GET /<prefix>/checkpoint`, `/<prefix>/tile/<L>/<N>[.p/<W>]`, `/<prefix>/tile/entries/<N>[.p/<W>]`
 pub(crate) async fn resource(
     State(server): State<Arc<Server>>,
+    caller: Caller,
     uri: Uri,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let missing = || Problem::not_found("no checkpoint, tile or bundle has this path");
     let path = uri.path().strip_prefix('/').ok_or_else(missing)?;
@@ -55,10 +56,14 @@ pub(crate) async fn resource(
         Resource::Checkpoint | Resource::Tile(_) => server.open.tiles,
         Resource::Bundle { .. } => server.open.bundles,
     };
+    let ledger = server.ledger_at(prefix);
     if !open {
-        require_admin(&server, &headers)?;
+        // A prefix is public, but whoever may not ask learns nothing by asking.
+        let name = ledger.map_or("", |ledger| ledger.info.name.as_str());
+        caller.require(Action::Bundles, Some(name))?;
+        server.audit.counted(&caller, "bundles");
     }
-    let ledger = server.ledger_at(prefix).ok_or_else(missing)?.number;
+    let ledger = ledger.ok_or_else(missing)?.number;
     let beyond = || Problem::not_found("the newest checkpoint implies no such tile, or not yet");
     let cache = if open { FOR_EVER } else { FOR_EVER_PRIVATE };
     match resource {

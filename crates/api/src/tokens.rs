@@ -1,275 +1,266 @@
-//! Who may call: tokens, stored only as SHA-256 in the state file [`evidence::layout::TOKENS`].
-//!
-//! A token is 256 random bits, so that a plain hash of it is as good as a slow one, and a comparison in constant
-//! time over hashes tells a guesser nothing.
+//! Giving out, listing and revoking tokens.
 
-use std::fmt;
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use env::Env;
-use evidence::{hex, layout, statefile};
-use record::json::{Object, Value};
-use sha2::{Digest, Sha256};
-use storage::{Disk, DiskRegister, Held, Register, RegisterError};
-use subtle::ConstantTimeEq;
+use access::{Action, Grant, Role, SYSTEM, TokensError};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use evidence::hex;
+use record::json::{self as strict, Object, Value};
 
-/// First line of the state file.
-pub const TOKENS_NAME: &str = "ledgerstone/tokens/v1";
+use crate::audit::Access;
+use crate::auth::Caller;
+use crate::json;
+use crate::problem::Problem;
+use crate::query::Names;
+use crate::server::Server;
+use crate::sources::small_body;
+use crate::view::rfc3339;
 
-/// Most tokens there may be; each request is compared with all of them.
-pub const MAX_TOKENS: usize = 4096;
+/// Days a token is good for if nothing is said, and at most.
+const DEFAULT_DAYS: u64 = 90;
+const MAX_DAYS: u64 = 731;
+/// Days the token of a new source is good for.
+const SOURCE_DAYS: u64 = 366;
+const DAY_MS: u64 = 86_400_000;
+/// Longest label or purpose, in bytes.
+const MAX_TEXT: usize = 256;
 
-/// What a token allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Everything.
-    Admin,
-    /// Appending to one ledger as one source, and opening epochs of that source.
-    Source {
-        /// Name of the ledger.
-        ledger: String,
-        /// Number of the source.
-        source: u32,
-    },
+/// `GET /v1/tokens`: all tokens, without their secrets.
+pub(crate) async fn list(caller: Caller, State(server): State<Arc<Server>>) -> Result<Response, Problem> {
+    caller.require(Action::Tokens, None)?;
+    server.audit.enter(&caller, Access::new("token.list")).await?;
+    let rows: Vec<Value<'static>> = server.tokens.list().iter().map(|grant| row(grant)).collect();
+    Ok(json::response(json::text(&Value::from(rows))))
 }
 
-/// The tokens of a server.
-pub struct Tokens {
-    register: DiskRegister,
-    env: Arc<dyn Env>,
-    issued: RwLock<Vec<Issued>>,
-    /// The file as last written; `None` after a failure, when it must be read again. Held while writing.
-    held: Mutex<Option<Held>>,
-}
-
-/// A token that was given out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Issued {
-    sha256: [u8; 32],
-    role: Role,
-    label: String,
-    created_ms: u64,
-}
-
-impl Tokens {
-    /// Reads the tokens of the store in `disk`. If there is no file yet, makes the first admin token and returns its
-    /// text, which is nowhere else. The caller holds the store's lock.
-    ///
-    /// # Errors
-    /// See [`TokensError`].
-    pub fn open(disk: Arc<dyn Disk>, env: Arc<dyn Env>) -> Result<(Self, Option<String>), TokensError> {
-        let register = DiskRegister::new(disk, layout::TOKENS);
-        let held = register.load().map_err(TokensError::Storage)?;
-        let issued = held.as_ref().map_or(Ok(Vec::new()), |held| parse(held.bytes()))?;
-        let first = held.is_none();
-        let tokens = Self { register, env, issued: RwLock::new(issued), held: Mutex::new(held) };
-        let text = if first { Some(tokens.issue(Role::Admin, "first admin")?) } else { None };
-        Ok((tokens, text))
+/// `POST /v1/tokens`: a new token, shown this once.
+pub(crate) async fn add(
+    caller: Caller,
+    State(server): State<Arc<Server>>,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(Action::Tokens, None)?;
+    let grant = wanted(&small_body(&server, body).await?, server.env.now_ms())?;
+    for ledger in grant.ledgers.iter().flatten() {
+        server.ledger(ledger)?;
     }
+    let access = Access { more: vec![("grant", text(&grant))], ..Access::new("token.add") };
+    server.audit.enter(&caller, access).await?;
+    let (token, grant) = issue(&server, grant).await?;
+    server.audit.note(Some(&caller), &Access::new("token.added").object(&grant.id));
+    let Value::Object(mut body) = row(&grant) else { return Err(Problem::internal("a token has no row")) };
+    body.insert("token", token);
+    Ok(json::response(json::text(&Value::Object(body))))
+}
 
-    /// Makes a token, durable on return, and returns its text, which is nowhere else.
-    ///
-    /// # Errors
-    /// See [`TokensError`]; after an error of storage the token may be in the file, where it does no harm: nobody
-    /// has its text.
-    pub fn issue(&self, role: Role, label: &str) -> Result<String, TokensError> {
-        let text = token_text(&env::random(self.env.as_ref()));
-        let sha256 = Sha256::digest(&text).into();
-        let created_ms = self.env.now_ms();
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.is_none() {
-            *held = self.register.load().map_err(TokensError::Storage)?;
-        }
-        let mut issued = held.as_ref().map_or(Ok(Vec::new()), |held| parse(held.bytes()))?;
-        if issued.len() >= MAX_TOKENS {
-            return Err(TokensError::TooMany);
-        }
-        issued.push(Issued { sha256, role, label: label.to_owned(), created_ms });
-        let bytes = format(&issued);
-        let swapped = match held.take() {
-            Some(old) => self.register.swap(old, bytes),
-            None => self.register.create(bytes),
-        };
-        *held = Some(swapped?);
-        *self.issued.write().unwrap_or_else(PoisonError::into_inner) = issued;
-        Ok(text)
-    }
+/// `DELETE /v1/tokens/{id}`: from now on it is good for nothing.
+pub(crate) async fn revoke(
+    caller: Caller,
+    State(server): State<Arc<Server>>,
+    Names(id): Names<String>,
+) -> Result<Response, Problem> {
+    caller.require(Action::Tokens, None)?;
+    server.audit.enter(&caller, Access::new("token.revoke").object(&id)).await?;
+    let revoker = server.clone();
+    let revoked = tokio::task::spawn_blocking(move || revoker.tokens.revoke(&id)).await;
+    let revoked = revoked.map_err(|_| Problem::internal("revoking ended in a panic"))?.map_err(problem)?;
+    Ok(json::response(json::text(&row(&revoked))))
+}
 
-    /// What this token allows; `None` if it is not one of ours. Looks at every token, whichever fits.
-    pub fn role(&self, text: &str) -> Option<Role> {
-        let digest: [u8; 32] = Sha256::digest(text).into();
-        let issued = self.issued.read().unwrap_or_else(PoisonError::into_inner);
-        let mut found = None;
-        for (at, token) in issued.iter().enumerate() {
-            if bool::from(token.sha256.ct_eq(&digest)) {
-                found = Some(at);
-            }
-        }
-        found.and_then(|at| issued.get(at)).map(|token| token.role.clone())
+/// What the token of a new source allows.
+pub(crate) fn source_grant(ledger: &str, source: u32, label: &str, now_ms: u64) -> Grant {
+    Grant {
+        id: String::new(),
+        label: label.to_owned(),
+        roles: [Role::Source].into(),
+        ledgers: Some([ledger.to_owned()].into()),
+        actions: None,
+        source: Some(source),
+        purpose: None,
+        certificate: None,
+        created_ms: now_ms,
+        expires_ms: Some(now_ms + SOURCE_DAYS * DAY_MS),
     }
 }
 
-/// `lst_`, 64 hexadecimal digits, `_` and 8 more that check them, so that a token is known for one wherever it turns
-/// up, and a mistyped one for mistyped.
-fn token_text(secret: &[u8; 32]) -> String {
-    let body = format!("lst_{}", hex::encode(secret));
-    let check = hex::encode(&Sha256::digest(&body)[..4]);
-    format!("{body}_{check}")
+/// Makes a token, off the executor, since it waits for the disk.
+pub(crate) async fn issue(server: &Arc<Server>, grant: Grant) -> Result<(String, Arc<Grant>), Problem> {
+    let issuer = server.clone();
+    let issued = tokio::task::spawn_blocking(move || issuer.tokens.issue(grant)).await;
+    issued.map_err(|_| Problem::internal("making the token ended in a panic"))?.map_err(problem)
 }
 
-/// Whether `text` is a token as written by [`token_text`], given out by anyone.
-pub(crate) fn is_well_formed(text: &str) -> bool {
-    text.strip_prefix("lst_")
-        .and_then(|rest| rest.split_once('_'))
-        .and_then(|(secret, _)| hex::decode::<32>(secret))
-        .is_some_and(|secret| token_text(&secret) == text)
+fn problem(error: TokensError) -> Problem {
+    let detail = error.to_string();
+    let conflict = |kind, title| Problem::new(StatusCode::CONFLICT, kind, title, detail.clone());
+    match error {
+        TokensError::TooMany => conflict("too-many-tokens", "there are too many tokens"),
+        TokensError::LastAdmin => conflict("last-admin", "this token is still needed"),
+        TokensError::NoSuch => Problem::not_found(detail),
+        _ => Problem::unavailable(format!("the tokens were not changed: {detail}"), 1000),
+    }
 }
 
-fn format(issued: &[Issued]) -> Vec<u8> {
-    let row = |token: &Issued| {
-        let mut row = Object::new();
-        row.insert("created_ms", token.created_ms);
-        row.insert("label", token.label.clone());
-        row.insert("sha256", hex::encode(&token.sha256));
-        match &token.role {
-            Role::Admin => {
-                row.insert("kind", "admin");
-            }
-            Role::Source { ledger, source } => {
-                row.insert("kind", "source");
-                row.insert("ledger", ledger.clone());
-                row.insert("source", *source);
-            }
+/// Reads what a new token is to allow.
+fn wanted(body: &[u8], now_ms: u64) -> Result<Grant, Problem> {
+    const MEMBERS: [&str; 8] =
+        ["label", "roles", "ledgers", "actions", "source", "purpose", "expires_in_days", "certificate"];
+    let value = strict::parse(body);
+    let value = value.map_err(|error| Problem::bad_body(format!("not strict json: {error}")))?;
+    let object = value.as_object().ok_or_else(|| Problem::bad_body("a json object is wanted"))?;
+    if let Some((name, _)) = object.iter().find(|(name, _)| !MEMBERS.contains(name)) {
+        return Err(Problem::bad_body(format!("unknown member: {name}")));
+    }
+    let text = |name: &str| match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.len() <= MAX_TEXT && !text.chars().any(char::is_control) => {
+            Ok(Some(text.to_string()))
         }
-        Value::Object(row)
+        Some(_) => {
+            Err(Problem::bad_body(format!("member must be a text of at most {MAX_TEXT} bytes: {name}")))
+        }
     };
-    let rows = issued.iter().map(row).collect::<Vec<_>>();
-    statefile::format(TOKENS_NAME, &Value::Object(Object::from_iter([("tokens", rows)])))
-}
-
-fn parse(bytes: &[u8]) -> Result<Vec<Issued>, TokensError> {
-    let value =
-        statefile::parse(TOKENS_NAME, bytes).map_err(|error| TokensError::Damaged(error.to_string()))?;
-    let damaged = |what: &str| TokensError::Damaged(what.to_owned());
-    let rows = value.path(&["tokens"]).and_then(Value::as_array);
-    let rows = rows.ok_or_else(|| damaged("no list of tokens"))?;
-    let issued = rows.iter().map(|row| read_row(row).ok_or_else(|| damaged("a token is not one")));
-    let issued = issued.collect::<Result<Vec<_>, _>>()?;
-    // Nothing may be in the file that this version does not understand.
-    if format(&issued) != bytes {
-        return Err(damaged("a member is unknown or spelt in another way"));
-    }
-    Ok(issued)
-}
-
-fn read_row(row: &Value<'_>) -> Option<Issued> {
-    let row = row.as_object()?;
-    let text = |name: &str| row.get(name).and_then(Value::str);
-    let role = match text("kind")? {
-        "admin" => Role::Admin,
-        "source" => {
-            let source = row.get("source").and_then(Value::as_u64)?;
-            Role::Source { ledger: text("ledger")?.to_owned(), source: u32::try_from(source).ok()? }
+    let words = |name: &str| match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let list = value.as_array().map(|list| list.iter().map(|word| word.str().map(str::to_owned)));
+            let list = list.and_then(|list| list.collect::<Option<Vec<String>>>());
+            list.filter(|list| !list.is_empty())
+                .map(Some)
+                .ok_or_else(|| Problem::bad_body(format!("member must be a list of words: {name}")))
         }
-        _ => return None,
     };
-    Some(Issued {
-        sha256: hex::decode(text("sha256")?)?,
-        role,
-        label: text("label")?.to_owned(),
-        created_ms: row.get("created_ms").and_then(Value::as_u64)?,
+    let number = |name: &str| match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value
+            .as_u64()
+            .map(Some)
+            .ok_or_else(|| Problem::bad_body(format!("member must be a whole number: {name}"))),
+    };
+    let roles = words("roles")?.ok_or_else(|| Problem::bad_body("member is missing: roles"))?;
+    let unknown = |kind: &str, word: &str, all: Vec<&str>| {
+        Problem::bad_body(format!("no such {kind}: {word}; there are {}", all.join(", ")))
+    };
+    let roles = roles.iter().map(|word| {
+        Role::parse(word).ok_or_else(|| unknown("role", word, Role::ALL.map(Role::name).to_vec()))
+    });
+    let roles = roles.collect::<Result<BTreeSet<_>, _>>()?;
+    let actions = match words("actions")? {
+        None => None,
+        Some(words) => {
+            let actions = words.iter().map(|word| {
+                Action::parse(word)
+                    .ok_or_else(|| unknown("action", word, Action::ALL.map(Action::name).to_vec()))
+            });
+            Some(actions.collect::<Result<BTreeSet<_>, _>>()?)
+        }
+    };
+    let days = number("expires_in_days")?.unwrap_or(DEFAULT_DAYS);
+    if !(1..=MAX_DAYS).contains(&days) {
+        return Err(Problem::bad_body(format!("member expires_in_days must be 1 to {MAX_DAYS}")));
+    }
+    let source = number("source")?.map(u32::try_from).transpose();
+    let source = source.map_err(|_| Problem::bad_body("member source must be the number of a source"))?;
+    let ledgers: Option<BTreeSet<String>> = words("ledgers")?.map(|names| names.into_iter().collect());
+    if roles.contains(&Role::Source) {
+        let one = ledgers.as_ref().is_some_and(|names| names.len() == 1 && !names.contains(SYSTEM));
+        if roles.len() > 1 || source.is_none_or(|source| source == 0) || !one {
+            let detail = "a source's token has no other role, and names its source (not 0) and one ledger";
+            return Err(Problem::bad_body(detail));
+        }
+    } else if source.is_some() {
+        return Err(Problem::bad_body("only the role source has a source"));
+    }
+    let certificate = match text("certificate")? {
+        None => None,
+        Some(digits) => Some(hex::decode(&digits.replace(':', "").to_lowercase()).ok_or_else(|| {
+            Problem::bad_body("member certificate must be the SHA-256 of a certificate, in hexadecimal")
+        })?),
+    };
+    let label = text("label")?.filter(|label| !label.is_empty());
+    Ok(Grant {
+        id: String::new(),
+        label: label.ok_or_else(|| Problem::bad_body("member is missing: label"))?,
+        roles,
+        ledgers,
+        actions,
+        source,
+        purpose: text("purpose")?.filter(|purpose| !purpose.is_empty()),
+        certificate,
+        created_ms: now_ms,
+        expires_ms: Some(now_ms + days * DAY_MS),
     })
 }
 
-/// Why tokens could not be read or made.
-#[derive(Debug)]
-pub enum TokensError {
-    /// Storage failed: try again.
-    Storage(io::Error),
-    /// The file is not what was written: restore it, or remove it and all tokens with it.
-    Damaged(String),
-    /// Another process has written the file: stop.
-    Changed,
-    /// There are [`MAX_TOKENS`] already.
-    TooMany,
-}
-
-impl From<RegisterError> for TokensError {
-    fn from(error: RegisterError) -> Self {
-        match error {
-            RegisterError::Changed => Self::Changed,
-            RegisterError::OutcomeUnknown(error) => Self::Storage(error),
-        }
+/// A token as answers show it.
+fn row(grant: &Grant) -> Value<'static> {
+    let words = |words: Vec<String>| Value::from(words.into_iter().map(Value::from).collect::<Vec<_>>());
+    let mut row = Object::new();
+    row.insert("id", grant.id.clone());
+    row.insert("label", grant.label.clone());
+    row.insert("roles", words(grant.roles.iter().map(|role| role.name().to_owned()).collect()));
+    row.insert("created", rfc3339(grant.created_ms));
+    row.insert("expires", grant.expires_ms.map_or(Value::Null, |at| Value::from(rfc3339(at))));
+    row.insert("expires_ms", grant.expires_ms.map_or(Value::Null, Value::from));
+    if let Some(ledgers) = &grant.ledgers {
+        row.insert("ledgers", words(ledgers.iter().cloned().collect()));
     }
-}
-
-impl fmt::Display for TokensError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Storage(error) => write!(f, "tokens cannot be read or written: {error}"),
-            Self::Damaged(what) => write!(f, "damaged: {}: {what}", layout::TOKENS),
-            Self::Changed => write!(f, "another process has written the tokens"),
-            Self::TooMany => write!(f, "there are as many tokens as there may be: {MAX_TOKENS}"),
-        }
+    if let Some(actions) = &grant.actions {
+        row.insert("actions", words(actions.iter().map(|action| action.name().to_owned()).collect()));
     }
+    if let Some(source) = grant.source {
+        row.insert("source", source);
+    }
+    if let Some(purpose) = &grant.purpose {
+        row.insert("purpose", purpose.clone());
+    }
+    if let Some(certificate) = &grant.certificate {
+        row.insert("certificate", hex::encode(certificate));
+    }
+    Value::Object(row)
 }
 
-impl std::error::Error for TokensError {}
+fn text(grant: &Grant) -> String {
+    String::from_utf8(json::text(&row(grant))).unwrap_or_default().trim_end().to_owned()
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use env::SystemEnv;
-    use storage::LocalDisk;
-
-    fn open(dir: &std::path::Path) -> Result<(Tokens, Option<String>), TokensError> {
-        Tokens::open(Arc::new(LocalDisk::open(dir).unwrap()), Arc::new(SystemEnv::new()))
-    }
 
     #[test]
-    fn the_first_start_makes_an_admin_and_later_ones_know_everybody() {
-        let dir = tempfile::tempdir().unwrap();
-        let (tokens, admin) = open(dir.path()).unwrap();
-        let admin = admin.unwrap();
-        let role = Role::Source { ledger: "main".to_owned(), source: 2 };
-        let source = tokens.issue(role.clone(), "payments \u{1F512}").unwrap();
-        assert!(is_well_formed(&admin) && is_well_formed(&source) && admin != source);
-        let (again, first) = open(dir.path()).unwrap();
-        assert_eq!(first, None);
-        for tokens in [tokens, again] {
-            assert_eq!(tokens.role(&admin), Some(Role::Admin));
-            assert_eq!(tokens.role(&source), Some(role.clone()));
-            assert_eq!(tokens.role(&admin[..admin.len() - 1]), None);
-            assert_eq!(tokens.role(""), None);
-        }
-        let file = std::fs::read_to_string(dir.path().join(layout::TOKENS)).unwrap();
-        assert!(!file.contains(&admin[4..60]) && !file.contains(&source[4..60]));
-    }
-
-    #[test]
-    fn a_mistyped_token_is_known_for_one() {
-        let text = token_text(&[7; 32]);
-        assert!(is_well_formed(&text));
-        for at in 0..text.len() {
-            let mut other = text.clone().into_bytes();
-            other[at] = if other[at] == b'1' { b'2' } else { b'1' };
-            assert!(!is_well_formed(&String::from_utf8(other).unwrap()), "{at}");
-        }
-    }
-
-    #[test]
-    fn every_changed_byte_of_the_file_is_seen() {
-        let dir = tempfile::tempdir().unwrap();
-        let (tokens, _) = open(dir.path()).unwrap();
-        tokens.issue(Role::Source { ledger: "main".to_owned(), source: 2 }, "label").unwrap();
-        let path = dir.path().join(layout::TOKENS);
-        let good = std::fs::read(&path).unwrap();
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 1;
-            std::fs::write(&path, &bad).unwrap();
-            assert!(matches!(open(dir.path()), Err(TokensError::Damaged(_))), "byte {at}");
+    fn reads_what_a_token_is_to_allow_and_nothing_else() {
+        let full = br#"{"label":"case 7","roles":["investigator"],"ledgers":["main"],"actions":["read"],"purpose":"p","expires_in_days":7,"certificate":null}"#;
+        let grant = wanted(full, 1000).unwrap();
+        assert_eq!(grant.roles, [Role::Investigator].into());
+        assert_eq!(grant.actions, Some([Action::Read].into()));
+        assert_eq!(grant.expires_ms, Some(1000 + 7 * DAY_MS));
+        let default = wanted(br#"{"label":"a","roles":["admin"]}"#, 0).unwrap();
+        assert_eq!((default.ledgers, default.expires_ms), (None, Some(DEFAULT_DAYS * DAY_MS)));
+        assert!(wanted(br#"{"label":"s","roles":["source"],"ledgers":["main"],"source":3}"#, 0).is_ok());
+        for bad in [
+            "",
+            "[]",
+            r#"{"label":"a"}"#,
+            r#"{"roles":["admin"]}"#,
+            r#"{"label":"a","roles":[]}"#,
+            r#"{"label":"a","roles":["root"]}"#,
+            r#"{"label":"a","roles":["reader"],"source":3}"#,
+            r#"{"label":"a","roles":["reader"],"actions":["all"]}"#,
+            r#"{"label":"a","roles":["reader"],"expires_in_days":0}"#,
+            r#"{"label":"a","roles":["reader"],"expires_in_days":10000}"#,
+            r#"{"label":"a","roles":["reader"],"lables":[]}"#,
+            r#"{"label":"s","roles":["source"],"ledgers":["main"]}"#,
+            r#"{"label":"s","roles":["source"],"ledgers":["main"],"source":0}"#,
+            r#"{"label":"s","roles":["source"],"ledgers":["system"],"source":3}"#,
+            r#"{"label":"s","roles":["source","reader"],"ledgers":["main"],"source":3}"#,
+            r#"{"label":"a","roles":["reader"],"certificate":"00"}"#,
+        ] {
+            assert!(wanted(bad.as_bytes(), 0).is_err(), "{bad}");
         }
     }
 }

@@ -93,6 +93,21 @@ pub(crate) fn raw(record: &StoredRecord) -> (&'static str, Value<'_>) {
     }
 }
 
+/// Takes `content` and `raw` out of a record that was checked, for readers who may not see them, and says so in what
+/// they see. A search looks at the rest only, so that it is no way to guess at them.
+pub(crate) fn withhold(entry: &Entry, record: &mut StoredRecord, head: &mut Object<'_>) {
+    if !entry.kind.is_control() {
+        strip(record);
+        head.insert("withheld", vec![Value::from("content"), Value::from("raw")]);
+    }
+}
+
+/// Empties `content` and `raw`.
+pub(crate) fn strip(record: &mut StoredRecord) {
+    record.facets[Facet::Content as usize] = b"{}".to_vec();
+    record.facets[Facet::Raw as usize] = Vec::new();
+}
+
 /// Unix milliseconds as RFC 3339 in UTC, with milliseconds.
 pub(crate) fn rfc3339(ms: u64) -> String {
     let (days, of_day) = (ms / 86_400_000, ms % 86_400_000);

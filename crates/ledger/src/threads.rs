@@ -288,7 +288,7 @@ impl<'a> Watch<'a> {
                 records.push((Kind::Cut, Clock { expected_ms, wall_ms }.to_draft()));
             }
             if monotonic.saturating_sub(*since) >= self.shared.options.heartbeat {
-                records.push((Kind::Heartbeat, Heartbeat { size: now_end }.to_draft()));
+                records.push((Kind::Heartbeat, Heartbeat { size: now_end, system: None }.to_draft()));
             }
             if !records.is_empty() {
                 due.push(Request::Control { ledger, records, pending: None });

@@ -250,7 +250,7 @@ impl Driver {
     /// Enters records of the ledger itself: the quickest way to a large tree.
     pub fn enter_heartbeats(&mut self, ledger: usize, count: u64) -> Result<(), Fault> {
         let size = self.engine()?.reads().progress(ledger).durable;
-        let heartbeat = |at| (Kind::Heartbeat, Heartbeat { size: size + at }.to_draft());
+        let heartbeat = |at| (Kind::Heartbeat, Heartbeat { size: size + at, system: None }.to_draft());
         let records = (0..count).map(heartbeat).collect();
         self.commit(vec![Request::Control { ledger, records, pending: None }])
     }

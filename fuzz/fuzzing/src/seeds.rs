@@ -130,7 +130,9 @@ fn controls(seeds: &mut Seeds) {
         detail: "numbers are missing".to_owned(),
     };
     add("gap", Kind::Gap, gap.to_draft());
-    add("heartbeat", Kind::Heartbeat, Heartbeat { size: 9 }.to_draft());
+    add("heartbeat", Kind::Heartbeat, Heartbeat { size: 9, system: None }.to_draft());
+    let system = Some("example.com/1\n9\n\n".to_owned());
+    add("heartbeat-system", Kind::Heartbeat, Heartbeat { size: 9, system }.to_draft());
     let source =
         SourceRecord { source: 4, epoch: 2, numbering: Numbering::Source, previous_last_sequence: Some(17) };
     add("source", Kind::Source, source.to_draft());

@@ -14,6 +14,7 @@ mod tally;
 
 use std::sync::Arc;
 
+use access::Action;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
@@ -35,14 +36,14 @@ const BUSY_MS: u64 = 1000;
 
 /// `POST /v1/ledgers/{name}/events`
 pub(crate) async fn append(
-    caller: Result<Caller, Problem>,
+    caller: Caller,
     State(server): State<Arc<Server>>,
     Names(name): Names<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let admitted = admit(&server, caller, &name, query.as_deref(), &headers);
+    let admitted = admit(&server, &caller, &name, query.as_deref(), &headers);
     let (ledger, params, coding, _permit) = match admitted {
         Ok(admitted) => admitted,
         Err(problem) => {
@@ -65,13 +66,13 @@ pub(crate) async fn append(
 /// Decides whether a body is read at all.
 fn admit<'s>(
     server: &'s Server,
-    caller: Result<Caller, Problem>,
+    caller: &Caller,
     name: &str,
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<(&'s Ledger, Params, Coding, SemaphorePermit<'s>), Problem> {
-    let Caller(role) = caller?;
-    let params = Params::parse(Query::parse(query)?, &role, name)?;
+    let grant = caller.require(Action::Append, Some(name))?;
+    let params = Params::parse(Query::parse(query)?, grant)?;
     let ledger = server.ledger(name)?;
     let coding = Coding::parse(headers)?;
     check_length(headers, server.limits.body_bytes)?;

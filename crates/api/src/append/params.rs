@@ -1,8 +1,8 @@
+use access::Grant;
 use wire::Format;
 
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::tokens::Role;
 
 /// What a request to append asks for, beside its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +20,16 @@ pub(super) struct Params {
 }
 
 impl Params {
-    /// Reads the query of a request to append to `ledger` by someone in this role.
+    /// Reads the query of a request to append by the holder of a token that allows it.
     ///
     /// # Errors
-    /// 400 for what cannot be understood, 403 for another's ledger or source.
-    pub(super) fn parse(mut query: Query, role: &Role, ledger: &str) -> Result<Self, Problem> {
-        let source = source(role, query.number("source")?, ledger)?;
+    /// 400 for what cannot be understood, 403 for another's source.
+    pub(super) fn parse(mut query: Query, grant: &Grant) -> Result<Self, Problem> {
+        let source = grant.source(query.number("source")?).map_err(|_| {
+            Problem::forbidden(
+                "a source's token appends as that source, and nobody as source 0, the ledger itself",
+            )
+        })?;
         let format = match query.text("format").as_deref() {
             None | Some("auto") => None,
             Some(name) => {
@@ -44,33 +48,32 @@ impl Params {
     }
 }
 
-/// The source that someone in this role appends as.
-fn source(role: &Role, asked: Option<u32>, ledger: &str) -> Result<u32, Problem> {
-    match role {
-        Role::Admin if asked == Some(0) => Err(Problem::forbidden("source 0 is the ledger itself")),
-        Role::Admin => Ok(asked.unwrap_or(1)),
-        Role::Source { ledger: own, source } => {
-            if own != ledger || asked.is_some_and(|asked| asked != *source) {
-                return Err(Problem::forbidden("a source's token appends to its ledger, as that source"));
-            }
-            Ok(*source)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use access::Role;
     use axum::http::StatusCode;
 
-    fn parse(query: &str, role: &Role) -> Result<Params, StatusCode> {
-        Params::parse(Query::parse(Some(query)).unwrap(), role, "main").map_err(|problem| problem.status)
+    fn parse(query: &str, source: Option<u32>) -> Result<Params, StatusCode> {
+        let grant = Grant {
+            id: String::new(),
+            label: String::new(),
+            roles: [Role::Source].into(),
+            ledgers: None,
+            actions: None,
+            source,
+            purpose: None,
+            certificate: None,
+            created_ms: 0,
+            expires_ms: None,
+        };
+        Params::parse(Query::parse(Some(query)).unwrap(), &grant).map_err(|problem| problem.status)
     }
 
     #[test]
     fn reads_what_is_asked_for() {
         let default = Params { format: None, committed: false, receipts: false, source: 1, numbered: None };
-        assert_eq!(parse("", &Role::Admin), Ok(default));
+        assert_eq!(parse("", None), Ok(default));
         let all = "format=cloudtrail&wait=committed&receipts=full&epoch=2&sequence=7&source=3";
         let wanted = Params {
             format: Some(Format::CloudTrail),
@@ -79,20 +82,17 @@ mod tests {
             source: 3,
             numbered: Some((2, 7)),
         };
-        assert_eq!(parse(all, &Role::Admin), Ok(wanted));
+        assert_eq!(parse(all, None), Ok(wanted));
         for bad in ["epoch=1", "sequence=1", "wait=soon", "format=x", "receipt=full", "source=x"] {
-            assert_eq!(parse(bad, &Role::Admin), Err(StatusCode::BAD_REQUEST), "{bad}");
+            assert_eq!(parse(bad, None), Err(StatusCode::BAD_REQUEST), "{bad}");
         }
     }
 
     #[test]
     fn nobody_appends_as_another() {
-        let own = Role::Source { ledger: "main".to_owned(), source: 5 };
-        let other = Role::Source { ledger: "other".to_owned(), source: 5 };
-        assert_eq!(parse("", &own).map(|params| params.source), Ok(5));
-        assert_eq!(parse("source=5", &own).map(|params| params.source), Ok(5));
-        assert_eq!(parse("source=6", &own), Err(StatusCode::FORBIDDEN));
-        assert_eq!(parse("", &other), Err(StatusCode::FORBIDDEN));
-        assert_eq!(parse("source=0", &Role::Admin), Err(StatusCode::FORBIDDEN));
+        assert_eq!(parse("", Some(5)).map(|params| params.source), Ok(5));
+        assert_eq!(parse("source=5", Some(5)).map(|params| params.source), Ok(5));
+        assert_eq!(parse("source=6", Some(5)), Err(StatusCode::FORBIDDEN));
+        assert_eq!(parse("source=0", None), Err(StatusCode::FORBIDDEN));
     }
 }

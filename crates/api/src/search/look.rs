@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use ledger::{Fault, Next, Reads, StoredRecord};
-use record::entry::Entry;
+use record::entry::{Entry, Kind};
 use record::json::{Object, Value};
 
 use super::Asked;
@@ -88,11 +88,12 @@ fn look_at(
     let mut found = Found::default();
     let mut hits: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
     reads.scan(ledger, window, &mut |record| {
-        match hit(id, asked, &record) {
+        let index = record.index;
+        match hit(id, asked, record) {
             Ok(None) => {}
-            Ok(Some(line)) => hits.push_back((record.index, line)),
+            Ok(Some(line)) => hits.push_back((index, line)),
             Err(unsound) => {
-                found.damaged.push(damage(record.index..record.index + 1, None, unsound.reason));
+                found.damaged.push(damage(index..index + 1, None, unsound.reason));
             }
         }
         match hits.len() {
@@ -114,17 +115,24 @@ fn look_at(
 
 /// The hit as JSON, if the record matches. Only what matches is checked against its entry, which costs more than
 /// the search; a record whose facets were changed so as not to match is for `verify` to find.
-fn hit(id: &[u8; 32], asked: &Asked, record: &StoredRecord) -> Result<Option<Vec<u8>>, Unsound> {
+fn hit(id: &[u8; 32], asked: &Asked, mut record: StoredRecord) -> Result<Option<Vec<u8>>, Unsound> {
     let kind = Entry::decode(&record.entry).ok().map(|entry| entry.kind);
-    if !asked.terms.match_record(kind, record)? {
+    let whole = asked.withheld.then(|| record.clone());
+    if whole.is_some() && !kind.is_some_and(Kind::is_control) {
+        view::strip(&mut record);
+    }
+    if !asked.terms.match_record(kind, &record)? {
         return Ok(None);
     }
-    let entry = view::checked(id, record)?;
+    let entry = view::checked(id, whole.as_ref().unwrap_or(&record))?;
     let mut hit = view::head(record.index, &entry);
+    if whole.is_some() {
+        view::withhold(&entry, &mut record, &mut hit);
+    }
     for name in ["received_ms", "epoch", "sequence"] {
         hit.remove(name);
     }
-    hit.insert("event", view::event(record)?);
+    hit.insert("event", view::event(&record)?);
     let mut line = json::text(&Value::Object(hit));
     line.pop();
     Ok(Some(line))

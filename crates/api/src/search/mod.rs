@@ -3,24 +3,28 @@
 //! One answer looks at a bounded number of records and says where to go on, so that no query holds the server for
 //! long. What is damaged is named and stepped over: intact records stay findable (DESIGN I5).
 
+mod cursor;
 mod look;
 mod terms;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use access::Action;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use ledger::Reads;
 use record::json::{Object, Value};
 
-use crate::auth::Admin;
+use crate::audit::Access;
+use crate::auth::{Caller, Sight};
 use crate::json;
 use crate::problem::Problem;
 use crate::query::{Names, Query};
 use crate::server::Server;
+use cursor::Cursor;
 use look::{Found, look};
-use terms::Terms;
+pub(crate) use terms::Terms;
 
 /// Records looked at in one go, in whole bundles.
 const WINDOW: u64 = 1024;
@@ -35,19 +39,67 @@ struct Asked {
     descending: bool,
     /// Entries that were durable when the search began.
     size: u64,
+    /// The caller doesn't see `content` and `raw`, and does not search them.
+    withheld: bool,
 }
 
-/// `GET /v1/ledgers/{name}/search?q=QUERY&from=I&to=J&limit=N&order=asc|desc`: entries `from` to `to - 1`.
+/// `GET /v1/ledgers/{name}/search?q=QUERY&from=I&to=J&limit=N&order=asc|desc`: entries `from` to `to - 1`; or
+/// `?cursor=C` for what an answer left.
 pub(crate) async fn search(
-    _: Admin,
+    caller: Caller,
     State(server): State<Arc<Server>>,
     Names(name): Names<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
+    let grant = caller.require(Action::Read, Some(&name))?;
     let ledger = server.ledger(&name)?;
     let (number, id) = (ledger.number, ledger.info.id);
     let size = server.engine.reads().progress(number).durable;
-    let asked = Arc::new(Asked::parse(Query::parse(query.as_deref())?, size, server.limits.search_hits)?);
+    let mut query = Query::parse(query.as_deref())?;
+    let mut cursor = match query.text("cursor") {
+        Some(sealed) => {
+            query.finish()?;
+            let cursor = Cursor::open(&server.cursor_key, &sealed)?;
+            if cursor.token != grant.id || cursor.ledger != name {
+                return Err(Problem::bad_query("the cursor is of another token or ledger"));
+            }
+            cursor
+        }
+        None => {
+            let mut cursor = read_query(query, size, server.limits.search_hits)?;
+            let sight = caller.sight(&name)?;
+            let access = Access { query: Some(cursor.query.clone()), ..Access::new("search") };
+            let object = format!("{}..{}", cursor.left.start, cursor.left.end);
+            server.audit.enter(&caller, access.on(&name).object(object).seen(&sight)).await?;
+            (cursor.token, cursor.ledger) = (grant.id.clone(), name.clone());
+            cursor.purpose = match sight {
+                Sight::Full(purpose) => purpose,
+                Sight::Withheld => None,
+            };
+            cursor
+        }
+    };
+    let asked = Arc::new(Asked {
+        terms: Terms::parse(&cursor.query)?,
+        range: cursor.left.clone(),
+        limit: cursor.limit,
+        descending: cursor.descending,
+        size: cursor.size,
+        withheld: grant.may(Action::Content, Some(&name)).is_err(),
+    });
+    let (found, left) = run(&server, number, id, &asked).await?;
+    cursor.left = left;
+    let next = (!cursor.left.is_empty()).then(|| cursor.seal(&server.cursor_key));
+    Ok(json::response(answer(&asked, found, &cursor.left, next)))
+}
+
+/// Looks as far as one answer goes, and tells what is left.
+async fn run(
+    server: &Server,
+    ledger: usize,
+    id: [u8; 32],
+    asked: &Arc<Asked>,
+) -> Result<(Found, Range<u64>), Problem> {
     let mut found = Found::default();
     let mut left = asked.range.clone();
     let mut budget = server.limits.search_records;
@@ -56,7 +108,7 @@ pub(crate) async fn search(
         budget -= window.end - window.start;
         let (asking, part, wanted) = (asked.clone(), window.clone(), asked.limit - found.hits.len());
         let (more, last) =
-            server.scan(move |reads: Reads| look(&reads, number, &id, &asking, part, wanted)).await?;
+            server.scan(move |reads: Reads| look(&reads, ledger, &id, &asking, part, wanted)).await?;
         found.extend(more);
         left = match (asked.descending, last) {
             (false, Some(last)) => last + 1..left.end,
@@ -65,22 +117,23 @@ pub(crate) async fn search(
             (true, None) => left.start..window.start,
         };
     }
-    Ok(json::response(answer(&asked, found, &left)))
+    Ok((found, left))
 }
 
-impl Asked {
-    fn parse(mut query: Query, size: u64, most: usize) -> Result<Self, Problem> {
-        let terms = Terms::parse(&query.text("q").unwrap_or_default())?;
-        let from = query.number("from")?.unwrap_or(0);
-        let to = query.number("to")?.unwrap_or(size).min(size);
-        let limit = query.number("limit")?.unwrap_or(DEFAULT_HITS.min(most));
-        let descending = query.choice("order", &[("asc", false), ("desc", true)])?;
-        query.finish()?;
-        if limit == 0 || limit > most {
-            return Err(Problem::bad_query(format!("parameter limit must be 1 to {most}")));
-        }
-        Ok(Self { terms, range: from.min(to)..to, limit, descending, size })
+/// A search as its query string asks for it. Terms are read here so that a bad one is told before anything is on record.
+fn read_query(mut query: Query, size: u64, most: usize) -> Result<Cursor, Problem> {
+    let text = query.text("q").unwrap_or_default();
+    Terms::parse(&text)?;
+    let from = query.number("from")?.unwrap_or(0);
+    let to = query.number("to")?.unwrap_or(size).min(size);
+    let limit = query.number("limit")?.unwrap_or(DEFAULT_HITS.min(most));
+    let descending = query.choice("order", &[("asc", false), ("desc", true)])?;
+    query.finish()?;
+    if limit == 0 || limit > most {
+        return Err(Problem::bad_query(format!("parameter limit must be 1 to {most}")));
     }
+    let (token, ledger) = (String::new(), String::new());
+    Ok(Cursor { token, ledger, query: text, left: from.min(to)..to, limit, descending, size, purpose: None })
 }
 
 /// The next part of `left` to look at: whole bundles but for its ends, at most `budget` records, at least one.
@@ -95,7 +148,7 @@ fn window(left: &Range<u64>, descending: bool, budget: u64) -> Range<u64> {
     }
 }
 
-fn answer(asked: &Asked, found: Found, left: &Range<u64>) -> Vec<u8> {
+fn answer(asked: &Asked, found: Found, left: &Range<u64>, cursor: Option<String>) -> Vec<u8> {
     let done = left.is_empty();
     let (next, scanned) = match asked.descending {
         false => (left.start, asked.range.start..if done { asked.range.end } else { left.start }),
@@ -106,6 +159,9 @@ fn answer(asked: &Asked, found: Found, left: &Range<u64>) -> Vec<u8> {
         ("scanned", Value::Object(Object::from_iter([("from", scanned.start), ("to", scanned.end)]))),
         ("size", Value::from(asked.size)),
     ]);
+    if let Some(cursor) = cursor {
+        tail.insert("cursor", cursor);
+    }
     if !found.damaged.is_empty() {
         tail.insert("damaged", found.damaged);
     }

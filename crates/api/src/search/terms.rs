@@ -18,7 +18,7 @@ const MAX_TERMS: usize = 64;
 
 /// Terms that must all match.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Terms(Vec<Term>);
+pub(crate) struct Terms(Vec<Term>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Term {
@@ -41,7 +41,7 @@ impl Terms {
     ///
     /// # Errors
     /// A quotation that does not end, a kind there is not, or too many terms.
-    pub(super) fn parse(query: &str) -> Result<Self, Problem> {
+    pub(crate) fn parse(query: &str) -> Result<Self, Problem> {
         let mut terms = Vec::new();
         let mut rest = query.trim_start();
         while !rest.is_empty() {
@@ -60,7 +60,7 @@ impl Terms {
     ///
     /// # Errors
     /// If the record cannot be shown, when a term asks for an attribute of the event.
-    pub(super) fn match_record(&self, kind: Option<Kind>, record: &StoredRecord) -> Result<bool, Unsound> {
+    pub(crate) fn match_record(&self, kind: Option<Kind>, record: &StoredRecord) -> Result<bool, Unsound> {
         let mut event = None;
         for term in &self.0 {
             let matches = match &term.what {

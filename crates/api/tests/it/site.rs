@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use api::{Limits, Open, Server, Settings, Tokens};
+use access::Tokens;
+use api::{Limits, Open, Server, Settings};
 use env::{Clock, Env, SystemEnv};
 use ledger::{Engine, LedgerInfo, Options};
 use record::json::{self, Value};
@@ -38,7 +39,7 @@ pub struct Setup {
 
 pub fn options() -> Options {
     Options {
-        ledgers: vec!["main".to_owned(), "other".to_owned()],
+        ledgers: vec!["main".to_owned(), "other".to_owned(), "system".to_owned()],
         checkpoint_interval: Duration::from_millis(20),
         reserve_bytes: 4096,
         ..Options::default()
@@ -64,7 +65,7 @@ impl Site {
         let token_disk: Arc<dyn Disk> = Arc::new(LocalDisk::open(&dir.path().join("data")).unwrap());
         let (tokens, admin) = Tokens::open(token_disk, env.clone()).unwrap();
         let settings = Settings { limits: setup.limits, open: setup.open };
-        let server = Server::new(engine.clone(), tokens, env, settings);
+        let server = Server::new(engine.clone(), tokens, env, settings).unwrap();
         let (stop, stopping) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::channel();
         let serving = std::thread::spawn(move || {
@@ -136,6 +137,72 @@ impl Site {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         Answer::read(request.call().unwrap())
+    }
+
+    pub fn get_with(&self, path: &str, token: Option<&str>, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.agent.get(format!("http://{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::read(request.call().unwrap())
+    }
+
+    /// The status of a request; its body is not read, for it may be without end.
+    pub fn status(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> u16 {
+        let request = ureq::http::Request::builder().method(method);
+        let request = request.uri(format!("http://{}{path}", self.address));
+        let request = match token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        let sent = match method {
+            "POST" => self.agent.run(request.body(body.to_owned()).unwrap()),
+            _ => self.agent.run(request.body(()).unwrap()),
+        };
+        sent.unwrap().status().as_u16()
+    }
+
+    /// All records of the ledger of accesses, as events.
+    pub fn accesses(&self) -> Vec<Value<'static>> {
+        let reads = self.engine.reads();
+        let system = reads.ledgers().iter().position(|ledger| ledger.name == "system").unwrap();
+        let mut all = Vec::new();
+        reads
+            .scan(system, 0..u64::MAX, &mut |record| {
+                if record.decoded().unwrap().kind == record::entry::Kind::Access {
+                    let parts: [Option<&[u8]>; 5] =
+                        std::array::from_fn(|facet| Some(&record.facets[facet][..]));
+                    all.push(record::facet::merge(parts).unwrap().into_owned());
+                }
+                ledger::Next::More
+            })
+            .unwrap();
+        all
+    }
+
+    /// Waits until an access with all these is on record: `operation`, `token` or a member of `unmapped`.
+    #[track_caller]
+    pub fn expect_access(&self, wanted: &[(&str, &str)]) {
+        let fits = |access: &Value<'static>| {
+            wanted.iter().all(|(name, value)| {
+                let found = match *name {
+                    "operation" => access.path(&["api", "operation"]),
+                    "token" => access.path(&["actor", "user", "uid"]),
+                    name => access.path(&["unmapped", name]),
+                };
+                found.and_then(Value::str) == Some(*value)
+            })
+        };
+        for _ in 0..200 {
+            if self.accesses().iter().rev().any(&fits) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("not on record: {wanted:?}");
     }
 
     pub fn head_as(&self, path: &str, token: Option<&str>) -> Answer {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use access::{Tokens, TokensError};
 use env::Env;
 use evidence::layout;
 use sha2::{Digest, Sha256};
@@ -73,22 +74,44 @@ impl Chosen {
     }
 }
 
+/// SHA-256 of the program that is running, as far as the system lets it be read.
+pub(super) fn program_hash() -> Option<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut program =
+        fs::File::open("/proc/self/exe").or_else(|_| fs::File::open(std::env::current_exe()?)).ok()?;
+    std::io::copy(&mut program, &mut HashWriter(&mut hasher)).ok()?;
+    Some(hasher.finalize().into())
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Opens the tokens of the store. The first start makes the administrator's token and writes it to its file; true
 /// if this was it.
 pub(super) fn tokens(
     data: &Path,
     disk: &Arc<dyn Disk>,
     env: Arc<dyn Env>,
-) -> Result<(api::Tokens, bool), Failure> {
+) -> Result<(Tokens, bool), Failure> {
     let failed =
-        |error: api::TokensError| Failure::trouble(format!("can't open the tokens of the store: {error}"));
-    let (tokens, first) = api::Tokens::open(disk.clone(), env).map_err(failed)?;
+        |error: TokensError| Failure::trouble(format!("can't open the tokens of the store: {error}"));
+    let (tokens, first) = Tokens::open(disk.clone(), env).map_err(failed)?;
     let path = data.join(layout::ADMIN_TOKEN);
     // A start that was cut off before the store was made may have kept the token to itself: nobody has it.
     let lost = first.is_none() && !path.exists() && !data.join(layout::REGISTER).exists();
     let token = match first {
         Some(token) => Some(token),
-        None if lost => Some(tokens.issue(api::Role::Admin, "first administrator").map_err(failed)?),
+        None if lost => Some(tokens.issue_first().map_err(failed)?),
         None => None,
     };
     let Some(token) = token else { return Ok((tokens, false)) };

@@ -62,7 +62,11 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     };
     let settings = api::Settings { open: plan.open, ..api::Settings::default() };
     let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
-    let served = serve(server, listener, env.as_ref());
+    let server = server.map_err(|error| Failure::trouble(error.to_string()))?;
+    server.started(&chosen.hash(), files::program_hash());
+    let served = serve(server.clone(), listener, env.as_ref());
+    server.stopped();
+    drop(server);
     drop(stop_watching);
     if let Ok(watcher) = watcher {
         drop(watcher.join());

@@ -62,9 +62,10 @@ fn options(up: &Up, settings: Settings, settings_hash: [u8; 32]) -> Options {
         true => default.ledgers.clone(),
         false => Vec::new(),
     });
-    for name in &up.ledgers {
-        if !ledgers.contains(name) {
-            ledgers.push(name.clone());
+    // The server's own ledger is always there: without it no access could be put on record.
+    for name in up.ledgers.iter().map(String::as_str).chain([access::SYSTEM]) {
+        if ledgers.iter().all(|known| known != name) {
+            ledgers.push(name.to_owned());
         }
     }
     Options {
@@ -138,9 +139,9 @@ mod tests {
     #[test]
     fn ledgers_from_flags_are_added_to_those_of_the_settings() {
         let ledgers = |flags: &[&str], settings| plan(flags, settings).expect("a plan").options.ledgers;
-        assert_eq!(ledgers(&[], ""), ["main"]);
-        assert_eq!(ledgers(&["--ledger", "a", "--ledger", "b", "--ledger", "a"], ""), ["a", "b"]);
-        assert_eq!(ledgers(&["--ledger", "b"], "ledgers = [\"a\"]"), ["a", "b"]);
+        assert_eq!(ledgers(&[], ""), ["main", "system"]);
+        assert_eq!(ledgers(&["--ledger", "a", "--ledger", "b", "--ledger", "a"], ""), ["a", "b", "system"]);
+        assert_eq!(ledgers(&["--ledger", "b"], "ledgers = [\"a\"]"), ["a", "b", "system"]);
         assert!(plan(&["--ledger", "../a"], "").is_err());
     }
 

@@ -80,6 +80,9 @@ pub enum GapCause {
 pub struct Heartbeat {
     /// Durable entries when it was made; others may have come ahead of it in the same group.
     pub size: u64,
+    /// The newest checkpoint note of the server's own ledger, entered at least hourly, so that the record of accesses
+    /// can't be rewritten without this ledger (DESIGN I12).
+    pub system: Option<String>,
 }
 
 /// A source, or a new epoch of one. What the source is called is kept elsewhere, where it can be erased.

@@ -81,10 +81,11 @@ impl Payload for Heartbeat {
 
     fn members(&self, what: &mut Object<'static>) {
         what.push("size", decimal(self.size));
+        push_some(what, "system", self.system.clone());
     }
 
     fn read(fields: &Fields<'_>) -> Result<Heartbeat, ControlError> {
-        Ok(Heartbeat { size: fields.decimal("size")? })
+        Ok(Heartbeat { size: fields.decimal("size")?, system: fields.optional("system", Fields::string)? })
     }
 }
 

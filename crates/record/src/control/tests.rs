@@ -70,7 +70,8 @@ fn control() -> impl Strategy<Value = (Kind, Control)> {
     prop_oneof![
         genesis.prop_map(|control| (Kind::Genesis, control)),
         gap.prop_map(|control| (Kind::Gap, control)),
-        any::<u64>().prop_map(|size| (Kind::Heartbeat, Control::Heartbeat(Heartbeat { size }))),
+        (any::<u64>(), proptest::option::of(".{0,40}"))
+            .prop_map(|(size, system)| { (Kind::Heartbeat, Control::Heartbeat(Heartbeat { size, system })) }),
         source.prop_map(|control| (Kind::Source, control)),
         sealed.prop_map(|control| (Kind::Sealed, control)),
         cut.prop_map(|control| (Kind::Cut, control)),

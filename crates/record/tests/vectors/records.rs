@@ -170,7 +170,7 @@ fn controls() -> Vec<(Kind, &'static str, FacetDraft)> {
         (Kind::Gap, "downtime", downtime.to_draft()),
         (Kind::Gap, "suspended", suspended.to_draft()),
         (Kind::Gap, "sequence", sequence.to_draft()),
-        (Kind::Heartbeat, "size", Heartbeat { size: u64::MAX }.to_draft()),
+        (Kind::Heartbeat, "size", Heartbeat { size: u64::MAX, system: None }.to_draft()),
         (Kind::Source, "new", source.to_draft()),
         (Kind::Source, "next epoch", next.to_draft()),
         (Kind::Sealed, "events", sealed.to_draft()),

@@ -11,6 +11,7 @@ mod append;
 mod audit;
 mod auth;
 mod events;
+mod guard;
 mod json;
 mod ledgers;
 mod limits;

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::audit::{self, Access, Audit};
 use crate::auth::{self, Caller};
+use crate::guard::guard;
 use crate::limits::Limits;
 use crate::problem::{Kind, Problem};
 use crate::routes::routes;
@@ -252,6 +253,9 @@ impl Gates {
     }
 }
 
+/// How much of a path or a method is said back to who sent it.
+const SHOWN: usize = 200;
+
 /// All routes. Whoever asks is identified first, and every refusal is put on record last.
 pub fn router(server: Arc<Server>) -> Router {
     let mut paths: Vec<(&'static str, MethodRouter<Arc<Server>>)> = Vec::new();
@@ -268,6 +272,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .fallback(no_route)
         .layer(from_fn_with_state(server.clone(), record_refusals))
         .layer(from_fn_with_state(server.clone(), auth::identify))
+        .layer(from_fn_with_state(server.limits.head_bytes, guard))
         .with_state(server)
 }
 
@@ -306,12 +311,15 @@ async fn record_refusals(
 }
 
 async fn wrong_method(method: Method) -> Problem {
+    let method: String = method.as_str().chars().take(SHOWN).collect();
     let detail = format!("this path has no method {method}; the header Allow lists those it has");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "there is no such method here", detail)
 }
 
 async fn no_route(uri: Uri) -> Response {
-    let problem = Problem::not_found(format!("nothing is served under this path: {}", uri.path()));
+    // It may be long, and steer the terminal of whoever sees the answer.
+    let path: String = uri.path().escape_default().take(SHOWN).collect();
+    let problem = Problem::not_found(format!("nothing is served under this path: {path}"));
     let mut response = problem.into_response();
     response.extensions_mut().insert(Kind("no-route"));
     response

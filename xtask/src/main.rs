@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a command line whose output is its purpose")]
 
 mod kill;
+mod overload;
 mod program;
 mod shell;
 mod test;
@@ -28,6 +29,9 @@ usage: cargo xtask COMMAND
                    kill the real program N times (100) while clients append, and check after each time that nothing
                    acknowledged is lost; with --seconds, go on for that long. A run of hours:
                    cargo xtask kill --seconds 36000
+  overload [--seconds T] [--program FILE]
+                   offer the real program ten times what it can take, for T seconds (120), and check that nothing
+                   acknowledged is lost, that its memory is bounded, and that a polite client beside is served
   help             print this
 ";
 
@@ -42,6 +46,10 @@ fn main() -> ExitCode {
         ["tidy"] => ExitCode::FAILURE,
         ["kill", flags @ ..] => match kill_settings(flags) {
             Some((settings, program)) => kill(&settings, program),
+            None => usage(&words),
+        },
+        ["overload", flags @ ..] => match overload_settings(flags) {
+            Some((time, program)) => under_load(time, program),
             None => usage(&words),
         },
         [] | ["help" | "--help" | "-h"] => {
@@ -87,6 +95,40 @@ fn kill(settings: &kill::Settings, program: Option<&str>) -> ExitCode {
     match done {
         Ok(kills) => {
             println!("{kills} kills survived");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("failed: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// For how long, and which program, if not the one that is built.
+fn overload_settings<'a>(flags: &[&'a str]) -> Option<(Duration, Option<&'a str>)> {
+    let (mut flags, mut time, mut program) = (flags, Duration::from_secs(120), None);
+    while let [flag, value, rest @ ..] = flags {
+        match *flag {
+            "--seconds" => time = Duration::from_secs(value.parse().ok().filter(|seconds| *seconds > 0)?),
+            "--program" => program = Some(*value),
+            _ => return None,
+        }
+        flags = rest;
+    }
+    flags.is_empty().then_some((time, program))
+}
+
+fn under_load(time: Duration, program: Option<&str>) -> ExitCode {
+    let done = Shell::new(&root()).map_err(|error| error.to_string()).and_then(|shell| {
+        let binary = match program {
+            Some(program) => PathBuf::from(program),
+            None => release(&shell)?,
+        };
+        overload::run(&shell, &binary, time)
+    });
+    match done {
+        Ok(records) => {
+            println!("{records} records acknowledged, all there");
             ExitCode::SUCCESS
         }
         Err(why) => {

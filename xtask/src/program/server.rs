@@ -124,6 +124,18 @@ impl Server {
         Ok(())
     }
 
+    /// The most memory it has ever had, in bytes.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn peak_memory(&self) -> Result<u64, String> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+        kib.map(|kib| kib << 10).ok_or_else(|| format!("{path} has no VmHWM"))
+    }
+
     /// Asks it to stop, and waits until it has.
     pub fn stop(mut self) -> Result<(), String> {
         let id = self.child.id().to_string();

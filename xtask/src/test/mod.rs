@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::kill;
+use crate::overload;
 use crate::shell::{Shell, now};
 use counts::Counts;
 
@@ -27,7 +28,7 @@ enum Done {
     Skipped(String),
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "tools", quick: true, run: tools::prepare },
     Step { name: "format", quick: true, run: format },
     Step { name: "tidy", quick: true, run: tidy },
@@ -38,6 +39,7 @@ const STEPS: [Step; 11] = [
     Step { name: "advisories", quick: false, run: tools::advisories },
     Step { name: "interoperation: logs of the crate tlog", quick: false, run: interop::crate_logs },
     Step { name: "interoperation: a log of the program", quick: false, run: interop::program_log },
+    Step { name: "overload", quick: false, run: overloaded },
     Step { name: "kill campaign", quick: false, run: kill_campaign },
 ];
 
@@ -145,6 +147,12 @@ fn kill_campaign(shell: &Shell, counts: &mut Counts) -> Result<Done, String> {
     let binary = program(shell)?;
     let settings = kill::Settings { limit: Some(Duration::from_secs(900)), ..kill::Settings::default() };
     counts.passed += kill::campaign(shell, &binary, &settings)?;
+    Ok(Done::Passed)
+}
+
+/// The short form of `cargo xtask overload`.
+fn overloaded(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
+    overload::run(shell, &program(shell)?, Duration::from_secs(15))?;
     Ok(Done::Passed)
 }
 

@@ -5,6 +5,7 @@
 //! counted, and the counts are entered every minute, so that nobody fills the disk with refusals.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use access::SYSTEM;
@@ -45,9 +46,10 @@ struct Counted {
     token: Option<String>,
     operation: &'static str,
     status: u16,
+    ledger: Option<String>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Count {
     /// Entered one by one.
     single: u64,
@@ -55,6 +57,8 @@ struct Count {
     counted: u64,
     first_ms: u64,
     last_ms: u64,
+    /// Indexes that lie between those asked for.
+    range: Option<Range<u64>>,
 }
 
 /// One access, as it is put on record.
@@ -216,14 +220,65 @@ impl Audit {
         self.submit(self.system, records, Some(pending));
     }
 
+    /// Puts the reading of a range on record: the first of a token on a ledger like any access, those that follow within
+    /// a counting interval as one, with their number and the range they span, since whoever verifies a server from afar
+    /// takes a ledger out in many parts.
+    ///
+    /// # Errors
+    /// As [`Audit::enter`].
+    pub(crate) async fn enter_range(
+        &self,
+        caller: &Caller,
+        access: Access,
+        range: &Range<u64>,
+    ) -> Result<(), Problem> {
+        let what = Counted {
+            token: caller.grant().map(|grant| grant.id.clone()),
+            operation: access.operation,
+            status: 200,
+            ledger: access.ledger.clone(),
+        };
+        let first = {
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            !counts.contains_key(&what) && {
+                let now = self.env.now_ms();
+                counts.insert(what.clone(), Count { first_ms: now, last_ms: now, ..Count::default() });
+                true
+            }
+        };
+        if first {
+            return self.enter(caller, access.object(format!("{}..{}", range.start, range.end))).await;
+        }
+        self.count(what.clone(), false);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&what) {
+            let held = count.range.clone().unwrap_or(range.clone());
+            count.range = Some(held.start.min(range.start)..held.end.max(range.end));
+        }
+        Ok(())
+    }
+
     /// Puts on record what nobody waits for, such as the end of a stream.
     pub(crate) fn note(&self, caller: Option<&Caller>, access: &Access) {
+        self.note_then(caller, access, || {});
+    }
+
+    /// Puts on record an act of the server itself and waits until it is durable, or held.
+    pub(crate) fn note_and_wait(&self, access: &Access) {
+        let (done, waiting) = std::sync::mpsc::channel();
+        self.note_then(None, access, move || drop(done.send(())));
+        // Without a sender there is nothing left to wait for.
+        let _ = waiting.recv();
+    }
+
+    fn note_then(&self, caller: Option<&Caller>, access: &Access, done: impl FnOnce() + Send + 'static) {
         let draft = access.draft(caller, self.env.now_ms());
         let (held, again) = (self.held.clone(), draft.clone());
         let pending = Pending::new(move |entered: Entered| {
             if !entered.0 {
                 hold(&held, vec![again]);
             }
+            done();
         });
         self.submit(self.system, vec![(Kind::Access, draft)], Some(pending));
     }
@@ -233,7 +288,7 @@ impl Audit {
         let status = access.refused.as_ref().map_or(0, |(status, _)| *status);
         let token = caller.grant().map(|grant| grant.id.clone());
         let single = single && token.is_some();
-        if self.count(Counted { token, operation: access.operation, status }, single) {
+        if self.count(Counted { token, operation: access.operation, status, ledger: None }, single) {
             // Refused either way: an error here changes nothing for the caller.
             drop(self.enter(caller, access).await);
         }
@@ -242,7 +297,7 @@ impl Audit {
     /// Counts an access that is too frequent to be entered by itself.
     pub(crate) fn counted(&self, caller: &Caller, operation: &'static str) {
         let token = caller.grant().map(|grant| grant.id.clone());
-        self.count(Counted { token, operation, status: 200 }, false);
+        self.count(Counted { token, operation, status: 200, ledger: None }, false);
     }
 
     /// Counts; true if this one is to be entered by itself.
@@ -250,7 +305,7 @@ impl Audit {
         let now = self.env.now_ms();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= MAX_COUNTERS && !counts.contains_key(&what) {
-            what = Counted { token: None, operation: "others", status: 0 };
+            what = Counted { token: None, operation: "others", status: 0, ledger: None };
         }
         let count = counts.entry(what).or_insert(Count { first_ms: now, ..Count::default() });
         count.last_ms = now;
@@ -271,6 +326,8 @@ impl Audit {
         for (what, count) in counts.into_iter().filter(|(_, count)| count.counted > 0) {
             let mut access = Access::new(what.operation);
             access.count = Some(count.counted);
+            access.ledger = what.ledger;
+            access.object = count.range.map(|range| format!("{}..{}", range.start, range.end));
             access.more.push(("from_ms", count.first_ms.to_string()));
             access.more.push(("to_ms", count.last_ms.to_string()));
             access.more.push(("token", what.token.unwrap_or_else(|| "unknown".to_owned())));

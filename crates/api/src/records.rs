@@ -36,8 +36,7 @@ pub(crate) async fn records(
     let ledger = server.ledger(&name)?.number;
     let durable = server.engine.reads().progress(ledger).durable;
     let range = range(Query::parse(query.as_deref())?, durable)?;
-    let object = format!("{}..{}", range.start, range.end);
-    server.audit.enter(&caller, Access::new("export").on(&name).object(object).seen(&sight)).await?;
+    server.audit.enter_range(&caller, Access::new("export").on(&name).seen(&sight), &range).await?;
     let withheld = sight == Sight::Withheld;
     // The first page is read before the answer begins, so that what fails at once is told in the status.
     let (first, at) = page(&server, ledger, range.clone(), withheld).await?;

@@ -147,7 +147,8 @@ impl Server {
         }))
     }
 
-    /// Puts the start on record, with the hashes of settings and program.
+    /// Puts the start on record, with the hashes of settings and program, and waits until it is durable, or held if
+    /// nothing can be recorded.
     pub fn started(&self, settings: &[u8; 32], program: Option<[u8; 32]>) {
         let mut access = Access::new("server.start");
         access.more.push(("settings_sha256", hex::encode(settings)));
@@ -155,7 +156,7 @@ impl Server {
             access.more.push(("program_sha256", hex::encode(&program)));
         }
         access.more.push(("version", env!("CARGO_PKG_VERSION").to_owned()));
-        self.audit.note(None, &access);
+        self.audit.note_and_wait(&access);
     }
 
     /// Puts the stop on record, and what was counted until then. The engine is stopped after this.

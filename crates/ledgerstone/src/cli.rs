@@ -56,6 +56,29 @@ Terms must all match, in any case of letters: word, \"a phrase\", -not, kind:KIN
 
 Exit codes: 0 found, 1 nothing found, 2 error.")]
     Search(Search),
+    /// Follow a ledger: show events as they are recorded
+    #[command(after_help = "\
+Examples:
+  ledgerstone tail
+  ledgerstone tail 'actor.user.name:alice' --json
+  ledgerstone tail --from 0
+
+Stop it with Ctrl-C. It ends by itself when the server stops or the token is revoked.
+
+Exit codes: 0 the server ended the stream in order, 2 error.")]
+    Tail(Tail),
+    /// Show who read what, when, and who was refused
+    #[command(after_help = "\
+Examples:
+  ledgerstone access
+  ledgerstone access denied
+  ledgerstone access 'actor.user.name:alice' --limit 20
+  ledgerstone access 'api.operation:search' --json
+
+The newest come first. Terms are those of `ledgerstone search`. For auditors.
+
+Exit codes: 0 found, 1 nothing found, 2 error.")]
+    Access(Access),
     /// Show one event, readable or as its original bytes
     #[command(after_help = "\
 Examples:
@@ -94,6 +117,32 @@ Exit codes: 0 proven, 1 disproven or damaged, 2 undecidable.")]
     Verify(Verify),
     /// Manage the sources that may append
     Sources(Sources),
+    /// Give out, list and revoke tokens
+    Token(Token),
+    /// Say what this server proves and what it can't, and what to mend
+    #[command(after_help = "\
+Examples:
+  ledgerstone doctor
+  ledgerstone doctor --data /var/lib/ledgerstone --keys /etc/ledgerstone/keys --json
+
+It looks at the directories itself and asks the server, if one answers.
+
+Exit codes: 0 nothing to mend, 1 something to mend, 2 error.")]
+    Doctor(Doctor),
+    /// Print the completions of a shell
+    #[command(after_help = "\
+Examples:
+  ledgerstone completions bash > /etc/bash_completion.d/ledgerstone
+  ledgerstone completions zsh > ~/.zfunc/_ledgerstone")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "\
+Example:
+  ledgerstone man > /usr/local/share/man/man1/ledgerstone.1")]
+    Man,
     /// Show how far each ledger has got
     #[command(after_help = "Exit codes: 0 recording, 1 suspended or damaged, 2 error.")]
     Status(Status),
@@ -137,6 +186,9 @@ pub(crate) struct Server {
     /// Send the token in the clear to another machine
     #[arg(long)]
     pub danger_send_token_without_tls: bool,
+    /// What for; investigators must say so, and it is put on record
+    #[arg(long, value_name = "TEXT", env = "LEDGERSTONE_PURPOSE")]
+    pub purpose: Option<String>,
     /// Print JSON for programs
     #[arg(long, help_heading = "Output")]
     pub json: bool,
@@ -229,6 +281,120 @@ pub(crate) struct Search {
     /// Ledger to search
     #[arg(long, value_name = "NAME", default_value = "main")]
     pub ledger: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Tail {
+    /// What to look for; everything, if empty
+    #[arg(value_name = "QUERY", default_value = "", allow_hyphen_values = true)]
+    pub query: String,
+    /// First index to show [default: what comes next]
+    #[arg(long, value_name = "INDEX")]
+    pub from: Option<u64>,
+    /// Ledger to follow
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub ledger: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Access {
+    /// What to look for; everything, if empty
+    #[arg(value_name = "QUERY", default_value = "", allow_hyphen_values = true)]
+    pub query: String,
+    /// Most accesses to show
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Token {
+    #[command(subcommand)]
+    pub verb: TokenVerb,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum TokenVerb {
+    /// Give out a token and print it, once
+    #[command(after_help = "\
+Examples:
+  ledgerstone token add 'alice, audit 2026' --role auditor --days 30
+  ledgerstone token add 'case 4711' --role investigator --ledger main --standing-purpose 'case 4711'
+  ledgerstone token add 'agent 7' --role source --ledger main --source 2 --certificate SHA256
+
+Roles:
+  source        appends events as one source, and reads nothing
+  reader        reads who, what, when and where; never content or raw bytes
+  investigator  reads everything, for a purpose that is put on record
+  auditor       verifies, exports, sees who read what; never content or raw bytes
+  operator      runs the server, and reads nothing
+  admin         admits sources and gives out tokens, and reads nothing")]
+    Add(AddToken),
+    /// List the tokens, without their secrets
+    #[command(after_help = "\
+Example:
+  ledgerstone token list")]
+    List(ListTokens),
+    /// Make a token good for nothing, at once
+    #[command(after_help = "\
+Example:
+  ledgerstone token revoke 0123456789abcdef")]
+    Revoke(RevokeToken),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AddToken {
+    /// What to call it
+    pub label: String,
+    /// What it is for; may be given several times
+    #[arg(long = "role", value_name = "ROLE", required = true)]
+    pub roles: Vec<String>,
+    /// A ledger it is good for; may be given several times [default: all]
+    #[arg(long = "ledger", value_name = "NAME")]
+    pub ledgers: Vec<String>,
+    /// An action it is narrowed to; may be given several times [default: all of its roles]
+    #[arg(long = "action", value_name = "ACTION")]
+    pub actions: Vec<String>,
+    /// The source it appends as, for the role source
+    #[arg(long, value_name = "N")]
+    pub source: Option<u32>,
+    /// Days it is good for
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    pub days: u64,
+    /// Purpose that stands for every use of it
+    #[arg(long, value_name = "TEXT")]
+    pub standing_purpose: Option<String>,
+    /// SHA-256 of a client certificate that is as good as the token
+    #[arg(long, value_name = "HEX")]
+    pub certificate: Option<String>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListTokens {
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RevokeToken {
+    /// Its id, as `ledgerstone token list` shows it
+    pub id: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Directory of the keys [default: DIR-keys]
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
     #[command(flatten)]
     pub server: Server,
 }

@@ -2,7 +2,9 @@
 
 mod cli;
 mod client;
+mod doctor;
 mod failure;
+mod manual;
 mod server;
 mod settings;
 mod terminal;
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, SourcesVerb, Verb};
+use cli::{Cli, SourcesVerb, TokenVerb, Verb};
 
 fn main() -> ExitCode {
     let done = match Cli::parse().verb {
@@ -27,6 +29,16 @@ fn main() -> ExitCode {
             SourcesVerb::Add(add) => client::sources::add(add),
             SourcesVerb::Epoch(epoch) => client::sources::epoch(epoch),
         },
+        Verb::Tail(tail) => client::tail::run(tail),
+        Verb::Access(access) => client::access::run(access),
+        Verb::Token(token) => match token.verb {
+            TokenVerb::Add(add) => client::token::add(add),
+            TokenVerb::List(list) => client::token::list(list),
+            TokenVerb::Revoke(revoke) => client::token::revoke(revoke),
+        },
+        Verb::Doctor(doctor) => doctor::run(doctor),
+        Verb::Completions { shell } => manual::completions(shell),
+        Verb::Man => manual::man(),
         Verb::Status(status) => client::status::run(status),
     };
     match done {

@@ -1,11 +1,14 @@
 //! The verbs that ask a running server, and how they find it.
 
+pub(crate) mod access;
 pub(crate) mod append;
 pub(crate) mod prove;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod sources;
 pub(crate) mod status;
+pub(crate) mod tail;
+pub(crate) mod token;
 pub(crate) mod verify;
 
 mod feed;
@@ -35,6 +38,7 @@ pub(crate) struct Client {
     token: Option<String>,
     /// Where the token comes from, for messages.
     token_from: String,
+    purpose: Option<String>,
 }
 
 /// What a server answered.
@@ -88,7 +92,13 @@ impl Client {
             .timeout_recv_response(Some(Duration::from_secs(300)))
             .user_agent(concat!("ledgerstone/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Client { agent: config.into(), base: find::server(args)?, token: None, token_from: String::new() })
+        Ok(Client {
+            agent: config.into(),
+            base: find::server(args)?,
+            token: None,
+            token_from: String::new(),
+            purpose: args.purpose.clone(),
+        })
     }
 
     /// The address of the server, without a slash at the end.
@@ -115,8 +125,12 @@ impl Client {
     }
 
     fn authorized<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
-        match &self.token {
+        let request = match &self.token {
             Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        match &self.purpose {
+            Some(purpose) => request.header("ledgerstone-purpose", purpose),
             None => request,
         }
     }
@@ -140,6 +154,13 @@ impl Client {
     /// [`Client::get_ok`] as JSON.
     pub(crate) fn get_json(&self, path: &str) -> Result<Value, Failure> {
         self.get_ok(path).and_then(|body| json::parse(&body))
+    }
+
+    /// The JSON of a 200 answer to DELETE.
+    pub(crate) fn delete_json(&self, path: &str) -> Result<Value, Failure> {
+        let sent = self.authorized(self.agent.delete(format!("{}{path}", self.base))).call();
+        let answer = receive(sent, &self.base).map_err(Failure::from)?;
+        if answer.status == 200 { json::parse(&answer.body) } else { Err(self.refused(&answer)) }
     }
 
     /// The JSON of a 200 or 201 answer to a POST of JSON.
@@ -236,6 +257,21 @@ fn is_not_there(error: &ureq::Error) -> bool {
         ureq::Error::Timeout(timeout) => matches!(timeout, ureq::Timeout::Connect | ureq::Timeout::Resolve),
         _ => false,
     }
+}
+
+/// What the server says about its health; needs no token.
+///
+/// # Errors
+/// Nobody answers, or not as a server of ours does.
+pub(crate) fn health(args: &cli::Server) -> Result<Value, Failure> {
+    let client = Client::anonymous(args)?;
+    let answer = client.get("/healthz").map_err(Failure::from)?;
+    answer.json().ok_or_else(|| client.refused(&answer))
+}
+
+/// Prints a value as one line of JSON.
+pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
+    json::print(value)
 }
 
 /// Percent-encodes a value for a query or a path segment (RFC 3986, unreserved characters stay).

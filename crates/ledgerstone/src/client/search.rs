@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::terminal::{self, Paint};
 use crate::time::rfc3339;
 
-const COLUMNS: [&str; 7] = ["index", "time", "source", "who", "what", "where", "outcome"];
+pub(super) const COLUMNS: [&str; 7] = ["index", "time", "source", "who", "what", "where", "outcome"];
 
 pub(crate) fn run(args: Search) -> Result<(), Failure> {
     let client = Client::new(&args.server)?;
@@ -41,51 +41,50 @@ pub(crate) fn run(args: Search) -> Result<(), Failure> {
 /// Most hits that a server gives at once.
 const PAGE: u64 = 1000;
 
-struct Found {
-    hits: Vec<Value>,
+pub(super) struct Found {
+    pub hits: Vec<Value>,
     /// The ranges that were looked at, as the server tells them.
     scanned: Vec<Value>,
-    size: Option<Value>,
+    pub size: Option<Value>,
     /// Where to go on, if not everything was looked at.
     next: Option<Value>,
 }
 
 /// Asks page by page until there are as many hits as wanted or nothing is left to look at.
-fn find(client: &Client, args: &Search) -> Result<Found, Failure> {
+pub(super) fn find(client: &Client, args: &Search) -> Result<Found, Failure> {
     let mut found = Found { hits: Vec::new(), scanned: Vec::new(), size: None, next: None };
-    let mut from = args.from;
-    let mut to: Option<u64> = None;
+    let wanted = args.limit.min(PAGE);
+    let ledger = encode(&args.ledger);
+    let mut path = format!("/v1/ledgers/{ledger}/search?q={}&limit={wanted}", encode(&args.query));
+    path.push_str(if args.newest { "&order=desc" } else { "&order=asc" });
+    if let Some(from) = args.from {
+        path.push_str(&format!("&from={from}"));
+    }
     loop {
-        let wanted = (args.limit - found.hits.len() as u64).min(PAGE);
-        let mut path =
-            format!("/v1/ledgers/{}/search?q={}&limit={wanted}", encode(&args.ledger), encode(&args.query));
-        path.push_str(if args.newest { "&order=desc" } else { "&order=asc" });
-        for (name, value) in [("from", from), ("to", to)] {
-            if let Some(value) = value {
-                path.push_str(&format!("&{name}={value}"));
-            }
-        }
         let mut page = client.get_json(&path)?;
         let hits = page.get_mut("hits").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
         found.hits.extend(hits);
         found.scanned.extend(page.get("scanned").cloned());
         found.size = page.get("size").cloned().or(found.size);
         found.next = page.get("next").filter(|next| !next.is_null()).cloned();
-        let Some(next) = found.next.as_ref().and_then(json::whole) else { return Ok(found) };
         if found.hits.len() as u64 >= args.limit {
+            // The last page may have brought more than are wanted.
+            if let Some(first_left) = found.hits.get(args.limit as usize) {
+                found.next = first_left.get("index").cloned();
+                found.hits.truncate(args.limit as usize);
+            }
             return Ok(found);
         }
+        let Some(cursor) = page.get("cursor").and_then(Value::as_str) else { return Ok(found) };
+        let next = format!("/v1/ledgers/{ledger}/search?cursor={}", encode(cursor));
         // A server that does not get on must not keep us here for ever.
-        let moved = if args.newest { to.replace(next) } else { from.replace(next) };
-        if moved == Some(next) {
-            return Err(Failure::trouble(format!(
-                "the server does not get on with the search at index {next}"
-            )));
+        if std::mem::replace(&mut path, next) == path {
+            return Err(Failure::trouble("the server does not get on with the search"));
         }
     }
 }
 
-fn row(hit: &Value) -> Vec<String> {
+pub(super) fn row(hit: &Value) -> Vec<String> {
     let empty = Value::Null;
     let event = hit.get("event").unwrap_or(&empty);
     let cell = |name: &str| hit.get(name).map(json::plain).unwrap_or_default();

@@ -51,7 +51,7 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let engine = Arc::new(engine.map_err(|fault| explain(&fault, &plan))?);
     let bound = listener.local_addr().map_err(|error| Failure::trouble(format!("can't listen: {error}")))?;
     let ledgers = engine.reads().ledgers();
-    terminal::print(&banner::banner(bound, &plan.data, &plan.keys, new_token, &ledgers))?;
+    let banner = banner::banner(bound, &plan.data, &plan.keys, new_token, &ledgers);
 
     let (stop_watching, stopped) = mpsc::channel();
     let watcher = {
@@ -64,7 +64,7 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
     let server = server.map_err(|error| Failure::trouble(error.to_string()))?;
     server.started(&chosen.hash(), files::program_hash());
-    let served = serve(server.clone(), listener, env.as_ref());
+    let served = serve(server.clone(), listener, &banner, env.as_ref());
     server.stopped();
     drop(server);
     drop(stop_watching);
@@ -101,11 +101,18 @@ fn listen(plan: &Plan) -> Result<TcpListener, Failure> {
 }
 
 /// Serves until a signal asks to stop. A second one ends the process at once: what was acknowledged is durable.
-fn serve(server: Arc<api::Server>, listener: TcpListener, env: &dyn Env) -> Result<(), Failure> {
+fn serve(
+    server: Arc<api::Server>,
+    listener: TcpListener,
+    banner: &str,
+    env: &dyn Env,
+) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::trouble(format!("can't serve: {error}"));
     let runtime = Runtime::new().map_err(failed)?;
     let served = runtime.block_on(async {
         let mut signals = Signals::new()?;
+        // Only now does a signal stop the server in order, as the banner says.
+        terminal::print(banner)?;
         let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
         tokio::spawn(async move {
             signals.next().await;

@@ -8,6 +8,7 @@ mod first_minutes;
 mod hostile;
 mod liar;
 mod lifecycle;
+mod people;
 mod refusals;
 mod rig;
 mod settings;

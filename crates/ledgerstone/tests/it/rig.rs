@@ -99,7 +99,14 @@ impl Rig {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         command.args(args).current_dir(self.dir.path());
-        for name in ["LEDGERSTONE_SERVER", "LEDGERSTONE_TOKEN", "NO_COLOR", "http_proxy", "HTTP_PROXY"] {
+        for name in [
+            "LEDGERSTONE_SERVER",
+            "LEDGERSTONE_TOKEN",
+            "LEDGERSTONE_PURPOSE",
+            "NO_COLOR",
+            "http_proxy",
+            "HTTP_PROXY",
+        ] {
             command.env_remove(name);
         }
         command

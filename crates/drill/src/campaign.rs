@@ -152,7 +152,8 @@ fn judge(mutation: &Mutation, touched: &[(String, Touched)], report: &Report, ke
     let named = |file: &str| report.damage.iter().any(|damage| damage.file == file);
     let files_named = match &mutation.blame {
         Blame::Each => touched.iter().all(|(file, touched)| {
-            named(file) && touched.group.is_none_or(|group| in_group(report, file, group))
+            let folder = file.rsplit_once('/').is_some_and(|(folder, _)| lost_in(report, folder, touched));
+            (named(file) && touched.group.is_none_or(|group| in_group(report, file, group))) || folder
         }),
         Blame::OneOf(others) => touched.iter().map(|(file, _)| file).chain(others).any(|file| named(file)),
     };
@@ -175,7 +176,6 @@ fn judge(mutation: &Mutation, touched: &[(String, Touched)], report: &Report, ke
     let good = units.iter().all(|(ledger, _, end)| {
         report.ledgers.iter().all(|found| found.name != *ledger || found.good_below < (*end).max(1))
     });
-    let good = good || !matches!(mutation.blame, Blame::Each);
     Outcome {
         seen: report.verdict() == Verdict::Disproven,
         located: files_named && (!entries_due || entries_named) && good,
@@ -184,6 +184,17 @@ fn judge(mutation: &Mutation, touched: &[(String, Touched)], report: &Report, ke
         offset: touched.first().map_or(0, |(_, touched)| touched.offset),
         said: said(report),
     }
+}
+
+/// Whether entries are told to be missing from a folder: where the record of a file's name is gone with it, nobody can
+/// tell more.
+fn lost_in(report: &Report, folder: &str, touched: &Touched) -> bool {
+    let Some((_, first, end)) = &touched.entries else { return false };
+    report
+        .damage
+        .iter()
+        .filter(|damage| damage.file == folder)
+        .any(|damage| damage.entries.as_ref().is_some_and(|(_, from, to)| from < end && first < to))
 }
 
 /// Whether damage to a write-ahead file is told within the group that was changed.

@@ -178,7 +178,8 @@ impl<'a> Group<'a> {
         let (body, stored) = frame.split_at(len - HASH_LEN);
         let hash: [u8; 32] = Sha256::digest(body).into();
         if stored != hash {
-            return Err(DecodeError::new(len - HASH_LEN, "the group's hash does not fit"));
+            // At its start: which byte it is cannot be told, and the length may be the one that is wrong.
+            return Err(DecodeError::new(0, "the group's hash does not fit"));
         }
         let mut r = Reader::new(body);
         r.take(8)?;

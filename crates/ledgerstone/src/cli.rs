@@ -115,6 +115,20 @@ Examples:
 
 Exit codes: 0 proven, 1 disproven or damaged, 2 undecidable.")]
     Verify(Verify),
+    /// Damage copies of a store in every way we know of, and see whether verify notices
+    #[command(after_help = "\
+Examples:
+  ledgerstone tamper-drill
+  ledgerstone tamper-drill ledgerstone-data --tries 100000
+  ledgerstone tamper-drill --seed 7 --only truncate-record --only swap-segments
+  ledgerstone tamper-drill --tries 1000000 --json > drill.ndjson
+
+Without a directory, a store with every type of file is made for the drill. The store is only read:
+copies are damaged, in a folder that goes afterwards; keys stay in memory. What one store alone can't
+show, such as being set back to an older copy, is done too, must not be seen, and is told as such.
+
+Exit codes: 0 everything was as expected, 1 something was not, 2 there was no drill.")]
+    TamperDrill(TamperDrill),
     /// Manage the sources that may append
     Sources(Sources),
     /// Give out, list and revoke tokens
@@ -466,6 +480,31 @@ pub(crate) struct Verify {
     pub require_anchor: bool,
     #[command(flatten)]
     pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TamperDrill {
+    /// Data directory of a store [default: one that is made for the drill]
+    #[arg(value_name = "DATA")]
+    pub data: Option<PathBuf>,
+    /// Directory of the store's keys [default: DATA-keys, if it is there]
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub keys: Option<PathBuf>,
+    /// How many times to damage a copy, all operators together
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub tries: u64,
+    /// What all choices are drawn from [default: a new one, which is printed]
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// Only this operator; may be given several times
+    #[arg(long, value_name = "OPERATOR")]
+    pub only: Vec<String>,
+    /// Folder for the copies [default: that of the system for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub work: Option<PathBuf>,
+    /// Print JSON for programs, one object for each operator
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

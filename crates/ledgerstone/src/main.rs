@@ -3,6 +3,7 @@
 mod cli;
 mod client;
 mod doctor;
+mod drill;
 mod failure;
 mod manual;
 mod server;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Verb::Prove(prove) => client::prove::run(prove),
         Verb::Receipt(receipt) => client::prove::receipt(receipt),
         Verb::Verify(verify) => client::verify::run(verify),
+        Verb::TamperDrill(args) => drill::run(args),
         Verb::Sources(sources) => match sources.verb {
             SourcesVerb::Add(add) => client::sources::add(add),
             SourcesVerb::Epoch(epoch) => client::sources::epoch(epoch),

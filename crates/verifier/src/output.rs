@@ -31,8 +31,12 @@ pub fn text(report: &Report) -> String {
                 "  anchor     none: self-consistent, key not pinned; give --key with a key you got elsewhere\n"
             }
         };
-        if ledger.good_below < ledger.size {
-            out += &format!("  good       entries below {} are as they were signed\n", ledger.good_below);
+        match ledger.good_below {
+            0 if ledger.size > 0 => out += "  good       no entry can be called as it was signed\n",
+            below if below < ledger.size => {
+                out += &format!("  good       entries below {below} are as they were signed\n");
+            }
+            _ => {}
         }
     }
     if !report.damage.is_empty() {

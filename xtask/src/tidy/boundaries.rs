@@ -7,10 +7,11 @@ use super::manifests::Package;
 
 /// From top to bottom: a crate may use the rows below its own. Within a row nobody knows anybody, except where
 /// `ordered` lets a crate use those written before it.
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 8] = [
     Row { name: "support", crates: &["testkit", "fuzzing", "bench", "xtask"], ordered: true },
     Row { name: "binary", crates: &["ledgerstone"], ordered: false },
     Row { name: "edges", crates: &["collector", "gateway", "api", "witness"], ordered: false },
+    Row { name: "drill", crates: &["drill"], ordered: false },
     Row { name: "engines", crates: &["ledger", "search", "alert", "access"], ordered: false },
     Row { name: "ports", crates: &["storage", "env", "net"], ordered: false },
     Row { name: "verifier", crates: &["verifier"], ordered: false },

@@ -6,6 +6,9 @@ use evidence::wal;
 use super::{Aim, Mutation, holds_records};
 use crate::map::{BUNDLED, File, What};
 
+/// Where each record of a file begins and ends.
+type Pieces = Vec<(usize, usize)>;
+
 /// Offset of a group's length, and of its number of parts.
 const GROUP_LENGTH: usize = 4;
 const GROUP_PARTS: usize = 4 + 4 + 16 + 8 + 8 + 32;
@@ -98,11 +101,11 @@ fn duplicate_line(aim: &mut Aim<'_>) -> Option<Mutation> {
 }
 
 /// A file that holds records, its bytes, and where each record begins and ends.
-fn pieces<'a>(aim: &mut Aim<'a>) -> Option<(&'a File, Vec<u8>, Vec<(usize, usize)>)> {
+fn pieces<'a>(aim: &mut Aim<'a>) -> Option<(&'a File, Vec<u8>, Pieces)> {
     let file = aim.file(|file| holds_records(file) || matches!(file.what, What::Tile(..)))?;
     let bytes = aim.read(file)?;
     let equal = |size: usize| (0..bytes.len() / size).map(|at| (at * size, at * size + size)).collect();
-    let pieces: Vec<(usize, usize)> = match &file.what {
+    let pieces: Pieces = match &file.what {
         What::Wal { groups, kept, .. } => {
             covered(file, groups, *kept).iter().map(|(from, to)| (*from as usize, *to as usize)).collect()
         }

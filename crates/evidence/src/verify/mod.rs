@@ -17,6 +17,7 @@ use tlog::tree::Frontier;
 
 use crate::layout;
 use crate::register::{LedgerState, Registered};
+use crate::segment::Class;
 use crate::wal::{self, Scan};
 use payloads::{Keys, Ledger, PayloadResult};
 use snapshot::{Snapshot, SnapshotError};
@@ -92,6 +93,7 @@ fn verify_once(
             state,
             note,
             keys: opened.as_ref(),
+            key_files: keys,
             log: &log,
             settings,
         };
@@ -174,6 +176,7 @@ struct LedgerCheck<'a> {
     state: &'a LedgerState,
     note: Option<&'a [u8]>,
     keys: Option<&'a Keys>,
+    key_files: Option<&'a dyn Medium>,
     log: &'a [LogFile<'a>],
     settings: &'a Settings<'a>,
 }
@@ -181,6 +184,7 @@ struct LedgerCheck<'a> {
 impl LedgerCheck<'_> {
     fn run(&self, report: &mut Report) -> (LedgerReport, Vec<record::control::Cut>) {
         let state = self.state;
+        let told = report.damage.len();
         let (size, root) = self.signed_head(report);
         let stopped = self.snapshot.registered.stopped;
         let parts = self.log.iter().flat_map(LogFile::groups).flat_map(|found| &found.group.parts);
@@ -201,6 +205,16 @@ impl LedgerCheck<'_> {
         let mut tree = check.run();
         let ledger = Ledger { name: &state.name, id: &state.id };
         self.check_roots(&tree, size, root, report);
+        // Without a signature over them, no entries are as they were signed.
+        let unsigned =
+            report.damage[told..].iter().any(|damage| damage.file == layout::checkpoint(&state.name));
+        if stopped && size < state.size && !unsigned {
+            // An orderly stop publishes everything first; only a server that was cut off leaves the register ahead.
+            let detail =
+                format!("the checkpoint is older than the last one before the stop: {size} < {}", state.size);
+            let damage = Damage::new(DamageKind::Contradiction, layout::checkpoint(&state.name), detail);
+            report.damage.push(damage.of(&state.name, size, state.size));
+        }
         let events = tree.summary.events;
         let (uncommitted, tail) = self.check_log_entries(&mut tree, size, report);
         small::check_tree_files(self.data, state, size, stopped, &tree, report);
@@ -230,10 +244,10 @@ impl LedgerCheck<'_> {
         let mut damage = tree.damage;
         damage.extend(tail);
         damage.extend(payloads.damage);
-        damage.iter_mut().for_each(|damage| self.date(damage));
-        let touched =
-            damage.iter().filter_map(|damage| damage.entries.as_ref()).map(|(_, first, _)| *first).min();
         report.damage.extend(damage);
+        report.damage[told..].iter_mut().for_each(|damage| self.date(damage));
+        let touched = report.damage[told..].iter().filter_map(|damage| damage.entries.as_ref());
+        let touched = touched.map(|(_, first, _)| *first).chain(unsigned.then_some(0)).min();
         report.undecided.extend(payloads.undecided);
         let anchored = self.settings.key.is_some_and(|key| key.to_string() == state.vkey);
         let ledger = LedgerReport {
@@ -294,6 +308,10 @@ impl LedgerCheck<'_> {
                         DamageKind::Unexpected,
                         "the local checkpoint holds a signature of an unknown key".to_owned(),
                     ));
+                }
+                if note.note().signatures().len() > 1 {
+                    let detail = "the local checkpoint holds more than one signature".to_owned();
+                    return Err((DamageKind::Unexpected, detail));
                 }
                 note.verify(&self.state.origin, &[vkey], &[])
                     .map_err(|error| (DamageKind::Signature, error.to_string()))
@@ -449,6 +467,7 @@ impl LedgerCheck<'_> {
         report: &mut Report,
     ) {
         let state = self.state;
+        let told = report.damage.len();
         let claims = &payloads.claims;
         let path = |file: &str| layout::resource(&state.name, file);
         match &claims.genesis {
@@ -457,6 +476,17 @@ impl LedgerCheck<'_> {
                 if says != (state.id, &state.origin, &state.vkey, record::facet::table_hash()) {
                     let detail = format!("{}: the genesis entry names another ledger", state.name);
                     report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
+                }
+                let authority = layout::keys::authority(&state.name);
+                let found = self.key_files.and_then(|keys| keys.read(&authority).ok());
+                let found = found.and_then(|bytes| crate::keys::parse_signing(&bytes).ok());
+                if found.is_some_and(|(.., vkey)| vkey != genesis.authority_vkey) {
+                    let detail = "the authority key is not the one that the genesis entry names";
+                    report.damage.push(Damage::new(
+                        DamageKind::Settings,
+                        format!("keys:{authority}"),
+                        detail,
+                    ));
                 }
             }
             None if state.size > 0 && payloads.damage.is_empty() && report.damage.is_empty() => {
@@ -492,16 +522,21 @@ impl LedgerCheck<'_> {
                 )),
             }
         }
+        // The records that vouch for segments lie in segments themselves: with one lost, others seem to have none.
+        let lost = report.damage[told..].iter().any(|damage| damage.kind == DamageKind::Missing);
         for (file, ..) in
             segments.iter().filter(|(file, ..)| claims.sealed.iter().all(|sealed| sealed.file != *file))
         {
-            if payloads.damage.is_empty() {
+            if payloads.damage.is_empty() && !lost {
                 report.damage.push(Damage::new(
                     DamageKind::Unexpected,
                     path(file),
                     "no record vouches for this segment",
                 ));
             }
+        }
+        if lost {
+            report.damage.extend(self.unvouched(claims, segments));
         }
         let mut covered = 0;
         let mut ranges: Vec<(u64, u64)> =
@@ -526,8 +561,47 @@ impl LedgerCheck<'_> {
         {
             let held = payloads.in_segments;
             let detail = format!("the segments hold {held} payloads for {} sealed entries", state.sealed);
-            report.damage.push(Damage::new(DamageKind::Missing, layout::ledger_dir(&state.name), detail));
+            let damage = Damage::new(DamageKind::Missing, layout::ledger_dir(&state.name), detail);
+            report.damage.push(damage.of(&state.name, 0, state.sealed));
         }
+    }
+}
+
+impl LedgerCheck<'_> {
+    /// Sealed entries whose segments are missing together with the records that named them.
+    fn unvouched(&self, claims: &payloads::Claims, segments: &[(String, u64, [u8; 32])]) -> Vec<Damage> {
+        let (state, width) = (self.state, u64::from(TILE_WIDTH));
+        let mut damage = Vec::new();
+        for class in [Class::Events, Class::Control] {
+            let files =
+                segments.iter().map(|(file, ..)| file).chain(claims.sealed.iter().map(|sealed| &sealed.file));
+            let range = |file: &String| {
+                let (dir, name) = file.rsplit_once('/')?;
+                dir.ends_with(class.name()).then(|| layout::parse_segment_name(class, name)).flatten()
+            };
+            let mut known: Vec<(u64, u64)> =
+                files.filter_map(range).map(|(first, end, _)| (first, end)).collect();
+            known.sort_unstable();
+            let here = |index: u64| known.iter().any(|(first, end)| (*first..*end).contains(&index));
+            let missing = (0..state.sealed / width).map(|at| at * width).filter(|first| !here(*first));
+            let mut gap = None::<(u64, u64)>;
+            for first in missing {
+                let bundle =
+                    self.data.read(&layout::resource(&state.name, &bundle_path(first / width, TILE_WIDTH)));
+                let Ok(bundle) = bundle else { continue };
+                let entries = decode_bundle(&bundle).unwrap_or_default();
+                let control = |entry: &[u8]| Entry::decode(entry).is_ok_and(|entry| entry.kind.is_control());
+                if entries.iter().any(|entry| control(entry) == (class == Class::Control)) {
+                    gap = Some((gap.map_or(first, |gap| gap.0), first + width));
+                }
+            }
+            if let Some((first, end)) = gap {
+                let dir = layout::segment_dir(&state.name, class);
+                let detail = "no segment holds these entries' records";
+                damage.push(Damage::new(DamageKind::Missing, dir, detail).of(&state.name, first, end));
+            }
+        }
+        damage
     }
 }
 

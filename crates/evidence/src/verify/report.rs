@@ -38,7 +38,7 @@ pub struct LedgerReport {
     pub uncommitted: u64,
     /// What the verification key was held against.
     pub anchor: Anchor,
-    /// Entries below this index are as they were signed; equal to `size` if nothing is damaged.
+    /// Entries below this index are as they were signed; equal to `size` if nothing is damaged, 0 if no signature holds.
     pub good_below: u64,
 }
 

@@ -147,6 +147,8 @@ pub(crate) fn check_signing_keys(keys: &dyn Medium, registered: &Registered, rep
 
 /// Checks the torn tails that were set aside against the records that say so.
 pub(crate) fn check_set_aside(data: &dyn Medium, cuts: &[Cut], stopped: bool, report: &mut Report) {
+    // The record that would vouch for a tail may lie where the log is damaged.
+    let lost = report.damage.iter().any(|damage| damage.file.starts_with(layout::WAL));
     let mut found = BTreeSet::new();
     for (name, ..) in data.list(layout::SET_ASIDE).unwrap_or_default() {
         let path = format!("{}/{name}", layout::SET_ASIDE);
@@ -156,6 +158,12 @@ pub(crate) fn check_set_aside(data: &dyn Medium, cuts: &[Cut], stopped: bool, re
             (Ok(_), None) if !stopped => {
                 // Set aside by a start that was cut off before it could say so; the next one does.
                 report.notes.push(format!("{path}: set aside, and not yet on record"));
+                None
+            }
+            (Ok(_), None) if lost => {
+                report
+                    .notes
+                    .push(format!("{path}: the log is damaged and can't tell whether this was set aside"));
                 None
             }
             (Ok(_), None) => {

@@ -403,7 +403,10 @@ impl TreeCheck<'_> {
                         Err(error) => Damage::new(DamageKind::Format, &path, error),
                     },
                 };
-                tiles.problems.push(damage);
+                let span = 1u64 << (8 * u32::from(level)).min(63);
+                let first = tile.index.saturating_mul(WIDTH).saturating_mul(span);
+                let end = first.saturating_add(u64::from(tile.width).saturating_mul(span)).min(self.size);
+                tiles.problems.push(damage.of(self.name, first, end));
             }
             levels.push(tiles);
         }

@@ -154,7 +154,7 @@ fn show(args: &Verify, verdict: Verdict, json: String, text: &str) -> Result<(),
 }
 
 /// A progress bar on a terminal.
-fn bar(what: &'static str) -> ProgressBar {
+pub(crate) fn bar(what: &'static str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod damage;
+mod drilled;
 mod store;
 
 use verifier::{Verdict, verify_dir};

@@ -128,3 +128,28 @@ impl Action {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table in the documents says what the code does.
+    #[test]
+    fn the_published_table_is_the_policy() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/access.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for action in Action::ALL {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", action.name())));
+            let cells: Vec<&str> = row.unwrap().split('|').map(str::trim).collect();
+            for (cell, role) in cells[3..9].iter().zip(Role::ALL) {
+                assert_eq!(*cell == "yes", role.allows(action), "{} {}", action.name(), role.name());
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_read_back() {
+        assert!(Role::ALL.into_iter().all(|role| Role::parse(role.name()) == Some(role)));
+        assert!(Action::ALL.into_iter().all(|action| Action::parse(action.name()) == Some(action)));
+    }
+}

@@ -266,7 +266,10 @@ impl Audit {
     /// Puts on record an act of the server itself and waits until it is durable, or held.
     pub(crate) fn note_and_wait(&self, access: &Access) {
         let (done, waiting) = std::sync::mpsc::channel();
-        self.note_then(None, access, move || drop(done.send(())));
+        self.note_then(None, access, move || {
+            // The receiver waits below.
+            let _ = done.send(());
+        });
         // Without a sender there is nothing left to wait for.
         let _ = waiting.recv();
     }

@@ -211,3 +211,29 @@ fn object<const N: usize>(members: [(&'static str, Value<'static>); N]) -> Value
     }
     Value::Object(object)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The description in the documents is that of the code; `BLESS=1` writes it.
+    #[test]
+    fn the_published_description_has_not_drifted() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+        let made = openapi();
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, &made).unwrap();
+        }
+        let published = std::fs::read(path).unwrap();
+        assert!(published == made, "docs/openapi.json is not what the code describes: run this test with BLESS=1");
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let mut names: Vec<String> = routes().iter().map(operation_id).collect();
+        names.sort();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

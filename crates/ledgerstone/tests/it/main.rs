@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail at that line")]
 
 mod busy;
+mod docs;
 mod fake;
 mod first_minutes;
 mod hostile;

@@ -11,6 +11,10 @@ pub const SETTINGS: &str = "ledgerstone.toml";
 pub const TOKENS: &str = "tokens";
 /// The first administrator's token: the one file no digest covers, so that it can be moved away.
 pub const ADMIN_TOKEN: &str = "admin.token";
+/// What the running server's own verification has found, and when: a statefile, no evidence.
+pub const SCRUB: &str = "scrub";
+/// Name in the first line of [`SCRUB`].
+pub const SCRUB_NAME: &str = "ledgerstone/scrub/v1";
 /// Locked while a server owns the store; empty.
 pub const LOCK: &str = "lock";
 /// Zeros, given back to the file system so that a full disk can still be recorded.

@@ -44,17 +44,29 @@ pub struct Settings<'a> {
 pub fn verify_store(data: &dyn Medium, keys: Option<&dyn Medium>, settings: &Settings<'_>) -> Report {
     let mut tries = 0;
     loop {
-        let (report, before) = verify_once(data, keys, settings);
+        let (report, settled) = verify_store_once(data, keys, settings);
         tries += 1;
-        let now = || Registered::parse(&data.read(layout::REGISTER).ok()?).ok();
-        if report.verdict() == Verdict::Proven || tries == TRIES || before.is_none() || before == now() {
+        if settled || tries == TRIES {
             return report;
         }
     }
 }
 
+/// Verifies as [`verify_store`] does, once; true if the verdict counts. It does not if it is other than "proven" and
+/// the register has moved on meanwhile.
+pub fn verify_store_once(
+    data: &dyn Medium,
+    keys: Option<&dyn Medium>,
+    settings: &Settings<'_>,
+) -> (Report, bool) {
+    let (report, before) = verify_once(data, keys, settings);
+    let now = || Registered::parse(&data.read(layout::REGISTER).ok()?).ok();
+    let settled = report.verdict() == Verdict::Proven || before.is_none() || before == now();
+    (report, settled)
+}
+
 /// How often a store that a server is writing is read again before damage is believed.
-const TRIES: usize = 5;
+pub const TRIES: usize = 5;
 
 /// Verifies once; returns the register that it went by as well.
 fn verify_once(

@@ -42,8 +42,8 @@ pub(crate) fn check_small_files(data: &dyn Medium, snapshot: &Snapshot, report: 
                 )),
                 Err(error) => Some(missing(&name, &error)),
             },
-            (layout::TOKENS, false) => match read() {
-                Ok(bytes) => crate::statefile::parse("ledgerstone/tokens/v1", &bytes)
+            (layout::TOKENS | layout::SCRUB, false) => match read() {
+                Ok(bytes) => crate::statefile::parse(state_name(&name), &bytes)
                     .err()
                     .map(|error| Damage::new(DamageKind::Format, &name, error.reason).at(error.offset)),
                 Err(error) => Some(missing(&name, &error)),
@@ -90,6 +90,11 @@ pub(crate) fn check_small_files(data: &dyn Medium, snapshot: &Snapshot, report: 
             ));
         }
     }
+}
+
+/// What the first line of a state file of this path says.
+fn state_name(path: &str) -> &'static str {
+    if path == layout::SCRUB { layout::SCRUB_NAME } else { "ledgerstone/tokens/v1" }
 }
 
 /// Whether a file was being written when the server was cut off, or is right now.

@@ -4,6 +4,7 @@ mod banner;
 mod directory;
 mod files;
 mod plan;
+mod scrub;
 mod watch;
 
 use std::io;
@@ -60,11 +61,15 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
             .name("watch".to_owned())
             .spawn(move || watch::watch(&engine, env.as_ref(), &stopped))
     };
+    let scrub = self::scrub::start(&plan, env.clone());
     let settings = api::Settings { open: plan.open, ..api::Settings::default() };
     let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
     let server = server.map_err(|error| Failure::trouble(error.to_string()))?;
     server.started(&chosen.hash(), files::program_hash());
     let served = serve(server.clone(), listener, &banner, env.as_ref());
+    if let Some(scrub) = scrub {
+        scrub.stop(self::scrub::PATIENCE);
+    }
     server.stopped();
     drop(server);
     drop(stop_watching);

@@ -11,6 +11,11 @@ use crate::client::DEFAULT_LISTEN;
 use crate::failure::Failure;
 use crate::settings::{Settings, check_ledger_name};
 
+/// What verification reads per second unless it is set otherwise.
+const SCRUB_MIB_PER_S: u64 = 8;
+/// How long it pauses between two cycles.
+const SCRUB_PAUSE_S: u64 = 600;
+
 /// What the server does: flags before settings before defaults.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -19,6 +24,7 @@ pub(crate) struct Plan {
     pub keys: PathBuf,
     pub options: Options,
     pub open: api::Open,
+    pub scrub: scrub::Options,
 }
 
 impl Plan {
@@ -50,8 +56,12 @@ impl Plan {
             tiles: settings.open_tiles.unwrap_or(open.tiles),
             bundles: settings.open_bundles.unwrap_or(open.bundles),
         };
+        let scrub = scrub::Options {
+            mib_per_s: settings.scrub_mib_per_s.unwrap_or(SCRUB_MIB_PER_S),
+            pause: Duration::from_secs(settings.scrub_pause_s.unwrap_or(SCRUB_PAUSE_S)),
+        };
         let options = options(up, settings, settings_hash);
-        Ok(Plan { listen, data: up.data.clone(), keys, options, open })
+        Ok(Plan { listen, data: up.data.clone(), keys, options, open, scrub })
     }
 }
 
@@ -143,6 +153,17 @@ mod tests {
         assert_eq!(ledgers(&["--ledger", "a", "--ledger", "b", "--ledger", "a"], ""), ["a", "b", "system"]);
         assert_eq!(ledgers(&["--ledger", "b"], "ledgers = [\"a\"]"), ["a", "b", "system"]);
         assert!(plan(&["--ledger", "../a"], "").is_err());
+    }
+
+    #[test]
+    fn verification_runs_as_the_reference_says_unless_set_otherwise() {
+        let scrub = |settings| {
+            let scrub = plan(&[], settings).expect("a plan").scrub;
+            (scrub.mib_per_s.to_string(), scrub.pause.as_secs().to_string())
+        };
+        let default = |path| crate::settings::default_of(path).to_owned();
+        assert_eq!(scrub(""), (default("scrub.mib_per_s"), default("scrub.pause_s")));
+        assert_eq!(scrub("[scrub]\nmib_per_s = 0\npause_s = 1"), ("0".to_owned(), "1".to_owned()));
     }
 
     #[test]

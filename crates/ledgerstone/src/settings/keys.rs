@@ -116,6 +116,18 @@ pub(crate) const KEYS: &[Key] = &[
         default: "4",
         meaning: "Disk space held back, in MiB, so that a full disk can still be recorded.",
     },
+    Key {
+        path: "scrub.mib_per_s",
+        kind: number(0, 65_536),
+        default: "8",
+        meaning: "How fast the running server verifies its own store, in MiB read per second; 0 switches it off.",
+    },
+    Key {
+        path: "scrub.pause_s",
+        kind: number(1, 2_592_000),
+        default: "600",
+        meaning: "Pause between the end of one full verification and the next.",
+    },
 ];
 
 /// The commented settings file that the first start writes: every setting at its default.

@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub seal_age_s: Option<u64>,
     pub queue_mib: Option<u64>,
     pub reserve_mib: Option<u64>,
+    pub scrub_mib_per_s: Option<u64>,
+    pub scrub_pause_s: Option<u64>,
 }
 
 /// One thing that is wrong with a settings file.
@@ -47,6 +49,12 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.what)
     }
+}
+
+/// The default of a setting, as the reference shows it.
+#[cfg(test)]
+pub(crate) fn default_of(path: &str) -> &'static str {
+    KEYS.iter().find(|key| key.path == path).map_or("", |key| key.default)
 }
 
 impl Settings {
@@ -102,6 +110,8 @@ impl Settings {
                 ("seal.age_s", Setting::Number(value)) => settings.seal_age_s = Some(value),
                 ("limits.queue_mib", Setting::Number(value)) => settings.queue_mib = Some(value),
                 ("limits.reserve_mib", Setting::Number(value)) => settings.reserve_mib = Some(value),
+                ("scrub.mib_per_s", Setting::Number(value)) => settings.scrub_mib_per_s = Some(value),
+                ("scrub.pause_s", Setting::Number(value)) => settings.scrub_pause_s = Some(value),
                 // `read` lets through only what the table of keys names, each with its kind.
                 (path, _) => debug_assert!(false, "a key without a field: {path}"),
             }

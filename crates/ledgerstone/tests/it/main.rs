@@ -12,5 +12,6 @@ mod lifecycle;
 mod people;
 mod refusals;
 mod rig;
+mod scrub;
 mod settings;
 mod sources;

@@ -126,6 +126,17 @@ impl Server {
         (self.child.wait().unwrap().code(), log)
     }
 
+    /// What it logs, for a test that reads along; then stop it with [`Server::terminate_quietly`].
+    pub fn stderr(&mut self) -> std::process::ChildStderr {
+        self.child.stderr.take().unwrap()
+    }
+
+    /// Stops it as a supervisor would, where another reads what it logs.
+    pub fn terminate_quietly(mut self) {
+        signal("TERM", self.pid());
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+
     /// Ends it without any warning.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -18,10 +18,7 @@ pub(crate) fn load(disk: &Arc<dyn Disk>, now_ms: u64) -> ScrubState {
     let damage = match disk.read(layout::SCRUB) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(error.to_string()),
-        Ok(bytes) => match parse(&bytes, &mut state) {
-            Ok(()) => None,
-            Err(reason) => Some(reason),
-        },
+        Ok(bytes) => parse(&bytes, &mut state).err(),
     };
     if let Some(reason) = damage {
         state = ScrubState::default();

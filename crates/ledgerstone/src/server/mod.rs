@@ -3,6 +3,7 @@
 mod banner;
 mod directory;
 mod files;
+mod foreign;
 mod plan;
 mod scrub;
 mod watch;
@@ -51,6 +52,8 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let engine = Engine::start(data, keys, env.clone(), plan.options.clone());
     let engine = Arc::new(engine.map_err(|fault| explain(&fault, &plan))?);
     let bound = listener.local_addr().map_err(|error| Failure::trouble(format!("can't listen: {error}")))?;
+    let scrub = self::scrub::start(&plan, env.clone());
+    let foreign = foreign::start(&plan, env.clone(), |_| {});
     let ledgers = engine.reads().ledgers();
     let banner = banner::banner(bound, &plan.data, &plan.keys, new_token, &ledgers);
 
@@ -61,7 +64,6 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
             .name("watch".to_owned())
             .spawn(move || watch::watch(&engine, env.as_ref(), &stopped))
     };
-    let scrub = self::scrub::start(&plan, env.clone());
     let settings = api::Settings { open: plan.open, ..api::Settings::default() };
     let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
     let server = server.map_err(|error| Failure::trouble(error.to_string()))?;
@@ -69,6 +71,9 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let served = serve(server.clone(), listener, &banner, env.as_ref());
     if let Some(scrub) = scrub {
         scrub.stop(self::scrub::PATIENCE);
+    }
+    if let Some(foreign) = foreign {
+        foreign.stop();
     }
     server.stopped();
     drop(server);

@@ -6,6 +6,7 @@ mod busy;
 mod docs;
 mod fake;
 mod first_minutes;
+mod foreign;
 mod hostile;
 mod liar;
 mod lifecycle;

@@ -38,11 +38,21 @@ fn events(count: usize) -> Vec<u8> {
 }
 
 /// Waits until events are sealed, and gives their segment.
-fn segment(rig: &Rig) -> PathBuf {
+fn segment(rig: &Rig, server: &Server) -> PathBuf {
     let dir = rig.path("ledgerstone-data/ledgers/main/segment/events");
     for _ in 0..600 {
+        let sealed = rig.ask_json(server, &["status"])["ledgers"][0]["sealed"].as_u64().unwrap();
+        if sealed == 0 {
+            std::thread::sleep(Duration::from_millis(50));
+            continue;
+        }
         let names = fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
-        if let Some(path) = names.into_iter().find(|path| path.extension().is_some_and(|e| e != "tmp")) {
+        // The first: others may have been moved into place and not yet be on record.
+        let first = |path: &PathBuf| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.starts_with("00000000000000000000-") && !name.ends_with(".tmp")
+        };
+        if let Some(path) = names.into_iter().find(first) {
             return path;
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -56,7 +66,7 @@ fn damage_in_a_running_server_is_found_named_and_not_forgotten() {
     rig.write("given.toml", SETTINGS);
     let mut server = rig.up(&["--settings", "given.toml"]);
     rig.feed(&server, &["append", "-"], &events(700)).ok();
-    let segment = segment(&rig);
+    let segment = segment(&rig, &server);
     let lines = log(&mut server);
     line_with(&lines, &["info: the whole store was verified"]);
 
@@ -141,7 +151,7 @@ fn a_stop_does_not_wait_for_a_slow_cycle() {
     let lines: String =
         text.chunks(512).map(|words| format!("{{\"message\":\"{}\"}}\n", words.join(" "))).collect();
     rig.feed(&server, &["append", "-"], lines.as_bytes()).ok();
-    segment(&rig);
+    segment(&rig, &server);
     std::thread::sleep(Duration::from_millis(1500));
     let pid = server.pid();
     let waiting = std::thread::spawn(move || server.terminate());

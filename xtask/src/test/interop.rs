@@ -54,6 +54,28 @@ pub fn program_log(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     Ok(done)
 }
 
+/// The program's answers, and the description it gives of them.
+pub fn description(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
+    let binary = program(shell)?;
+    let folder = shell.cache.join("description");
+    let io = |error: std::io::Error| format!("{}: {error}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(io)?;
+    }
+    fs::create_dir_all(&folder).map_err(io)?;
+    let data = folder.join("data");
+    let started = Server::start(&binary, &data, &[])?;
+    let server = started.map_err(|ended| format!("the server does not start: {}", ended.status))?;
+    let (url, token) = (format!("http://{}", server.address), data.join("admin.token"));
+    let (token, cache) = (token.to_string_lossy(), shell.cache.to_string_lossy());
+    let script = ["scripts/interop/schemathesis.sh", &url, &token, &cache];
+    let done = checked(shell.run(&mut shell.command("sh", &script)))?;
+    server.get("/healthz")?;
+    server.stop()?;
+    shell.run(shell.command(&binary, &["verify"]).arg(&data))?;
+    Ok(done)
+}
+
 /// Exit code 2 of the scripts says that a foreign verifier is not to be had.
 fn checked(done: Result<(), String>) -> Result<Done, String> {
     match done {

@@ -28,7 +28,7 @@ enum Done {
     Skipped(String),
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 14] = [
     Step { name: "tools", quick: true, run: tools::prepare },
     Step { name: "format", quick: true, run: format },
     Step { name: "tidy", quick: true, run: tidy },
@@ -39,6 +39,12 @@ const STEPS: [Step; 12] = [
     Step { name: "advisories", quick: false, run: tools::advisories },
     Step { name: "interoperation: logs of the crate tlog", quick: false, run: interop::crate_logs },
     Step { name: "interoperation: a log of the program", quick: false, run: interop::program_log },
+    Step {
+        name: "interoperation: the description of the interface",
+        quick: false,
+        run: interop::description,
+    },
+    Step { name: "the first five minutes", quick: false, run: first_minutes },
     Step { name: "overload", quick: false, run: overloaded },
     Step { name: "kill campaign", quick: false, run: kill_campaign },
 ];
@@ -147,6 +153,14 @@ fn kill_campaign(shell: &Shell, counts: &mut Counts) -> Result<Done, String> {
     let binary = program(shell)?;
     let settings = kill::Settings { limit: Some(Duration::from_secs(900)), ..kill::Settings::default() };
     counts.passed += kill::campaign(shell, &binary, &settings)?;
+    Ok(Done::Passed)
+}
+
+/// What a person does first, in a fresh clone, with the program that the tests have built.
+fn first_minutes(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
+    let binary = program(shell)?;
+    let mut script = shell.command("sh", &["scripts/first-five-minutes.sh"]);
+    shell.run(script.env("LEDGERSTONE_BIN", binary))?;
     Ok(Done::Passed)
 }
 

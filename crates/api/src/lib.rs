@@ -30,6 +30,7 @@ mod sources;
 mod statics;
 mod stream;
 mod tail;
+mod tls;
 mod tokens;
 mod view;
 
@@ -38,3 +39,4 @@ pub use openapi::openapi;
 pub use peer::{ClientCert, Peer};
 pub use serve::serve;
 pub use server::{NoSystemLedger, Open, Server, Settings, router};
+pub use tls::{LOOK_EVERY, Tls, TlsError, TlsFiles, TlsStatus};

@@ -11,6 +11,10 @@ pub struct Limits {
     pub streams_per_connection: u32,
     /// For how long a request's head may take; also how long a connection may idle between requests.
     pub head_wait: Duration,
+    /// TLS handshakes under way at once; one more ends the one that has waited longest.
+    pub handshakes: usize,
+    /// For how long a TLS handshake may take.
+    pub handshake_wait: Duration,
     /// For how long a body may pause; beyond it 408.
     pub body_wait: Duration,
     /// For how long requests may go on once the server stops.
@@ -64,6 +68,8 @@ impl Default for Limits {
             head_bytes: 64 << 10,
             streams_per_connection: 128,
             head_wait: Duration::from_secs(30),
+            handshakes: 128,
+            handshake_wait: Duration::from_secs(10),
             body_wait: Duration::from_secs(30),
             shutdown_wait: Duration::from_secs(10),
             appends: 1024,

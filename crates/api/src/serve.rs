@@ -1,8 +1,10 @@
 //! Accepts connections and serves them, within limits, until told to stop.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +16,17 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::limits::Limits;
-use crate::peer::Peer;
+use crate::peer::{ClientCert, Peer};
 use crate::server::{Server, router};
+use crate::tls::{self, Handshake, Handshakes, Tls};
 
 /// How an HTTP/2 client begins; no HTTP/1 method does.
 const H2_PREFACE: &[u8] = b"PRI ";
@@ -34,8 +40,20 @@ Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length
 {\"detail\":\"too many connections are open: try again in a second\",\"status\":503,\
 \"title\":\"the server is busy\",\"type\":\"ledgerstone:connections\"}\n";
 
-/// Serves HTTP/1.1 and cleartext HTTP/2 on `listener` until `shutdown` resolves; then requests that have begun are
-/// finished, for at most [`Limits::shutdown_wait`].
+/// What clear text on a port that speaks TLS is told.
+const SPEAKS_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n\
+Cache-Control: no-store\r\nConnection: close\r\nContent-Length: 201\r\n\r\n\
+{\"detail\":\"this port speaks TLS: use https://; if a token was sent along, it has crossed the network in the clear: \
+revoke it\",\"status\":400,\"title\":\"this port wants TLS\",\"type\":\"ledgerstone:wants-tls\"}\n";
+
+/// How every TLS connection begins: a record with a part of a handshake (RFC 8446 section 5.1).
+const HANDSHAKE_RECORD: u8 = 22;
+
+/// For how long what was sent in the clear is taken in, so that the answer is not lost with the connection.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves on `listener` until `shutdown` resolves; then requests that have begun are finished, for at most
+/// [`Limits::shutdown_wait`]. HTTP/1.1 and HTTP/2 over TLS 1.3 if the server has a certificate, else in the clear.
 ///
 /// # Errors
 /// The listener is broken. Errors of single connections end those only.
@@ -44,10 +62,35 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let limits = Arc::new(server.limits.clone());
+    let (limits, tls) = (server.limits.clone(), server.tls.clone());
     let books = tokio::spawn(server.clone().keep_books());
-    let router = router(server.clone());
-    let permits = Arc::new(Semaphore::new(limits.connections));
+    let stopping = async {
+        shutdown.await;
+        server.begin_to_stop();
+    };
+    let served = accept(router(server.clone()), limits, tls, listener, stopping).await;
+    books.abort();
+    served
+}
+
+/// What all connections share.
+struct Edge {
+    router: Router,
+    limits: Limits,
+    tls: Option<Arc<Tls>>,
+    handshakes: Arc<Handshakes>,
+}
+
+async fn accept(
+    router: Router,
+    limits: Limits,
+    tls: Option<Arc<Tls>>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let handshakes = Handshakes::new(limits.handshakes);
+    let edge = Arc::new(Edge { router, limits, tls, handshakes });
+    let permits = Arc::new(Semaphore::new(edge.limits.connections));
     let graceful = GracefulShutdown::new();
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
@@ -71,55 +114,101 @@ pub async fn serve(
         };
         match permits.clone().try_acquire_owned() {
             Ok(permit) => {
+                // Here, so that handshakes are in the order in which their connections came.
+                let tls = edge.tls.clone().map(|tls| (tls, edge.handshakes.begin()));
+                let begun = begin(stream, tls, edge.clone(), stopping.clone());
                 let watcher = graceful.watcher();
-                let start = start(stream, address, limits.clone(), stopping.clone());
-                connections.spawn(connection(start, router.clone(), limits.clone(), watcher, permit));
+                connections.spawn(connection(begun, Peer(address), edge.clone(), watcher, permit));
             }
+            // Whoever awaits TLS could make nothing of an answer in the clear.
+            Err(_) if edge.tls.is_some() => drop(stream),
             Err(_) => refuse(stream),
         }
     }
     drop(listener);
     drop(stop);
-    server.begin_to_stop();
-    drop(tokio::time::timeout(limits.shutdown_wait, graceful.shutdown()).await);
+    drop(tokio::time::timeout(edge.limits.shutdown_wait, graceful.shutdown()).await);
     connections.shutdown().await;
-    books.abort();
     Ok(())
 }
 
 /// A connection of which is known how to serve it.
-struct Connection {
-    stream: TcpStream,
-    version: Version,
-    peer: Peer,
+enum Begun {
+    Clear(TcpStream, Version),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Waits for the first bytes of a connection; `None` if none come in time or the server stops.
-async fn start(
+/// Waits for the first bytes of a connection, or until both sides speak TLS; `None` if that does not come about in time
+/// or the server stops.
+async fn begin(
     stream: TcpStream,
-    address: SocketAddr,
-    limits: Arc<Limits>,
+    tls: Option<(Arc<Tls>, Handshake)>,
+    edge: Arc<Edge>,
     mut stopping: watch::Receiver<()>,
-) -> Option<Connection> {
+) -> Option<Begun> {
     // Answers are small and somebody waits for each.
     drop(stream.set_nodelay(true));
-    let version = tokio::select! {
-        version = tokio::time::timeout(limits.head_wait, version(&stream)) => version.ok()?.ok()?,
-        // Nothing is ever sent: the sender is dropped when the server stops.
-        _ = stopping.changed() => return None,
+    let begin = async {
+        let Some((tls, mut handshake)) = tls else {
+            let version = tokio::time::timeout(edge.limits.head_wait, version(&stream)).await.ok()?.ok()?;
+            return Some(Begun::Clear(stream, version));
+        };
+        tokio::select! {
+            shaken = tokio::time::timeout(edge.limits.handshake_wait, shake_hands(stream, &tls)) => shaken.ok()?,
+            () = handshake.pushed_out() => None,
+        }
     };
-    Some(Connection { stream, version, peer: Peer(address) })
+    tokio::select! {
+        begun = begin => begun,
+        // Nothing is ever sent: the sender is dropped when the server stops.
+        _ = stopping.changed() => None,
+    }
+}
+
+async fn shake_hands(stream: TcpStream, tls: &Tls) -> Option<Begun> {
+    let mut first = [0];
+    if stream.peek(&mut first).await.ok()? == 1 && first[0] != HANDSHAKE_RECORD {
+        refuse_clear_text(stream).await;
+        return None;
+    }
+    // A client that can't be agreed with has been sent an alert that says why.
+    let stream = TlsAcceptor::from(tls.config()).accept(stream).await.ok()?;
+    Some(Begun::Tls(Box::new(stream)))
 }
 
 /// Serves one connection to its end.
 async fn connection(
-    start: impl Future<Output = Option<Connection>>,
-    router: Router,
-    limits: Arc<Limits>,
+    begun: impl Future<Output = Option<Begun>>,
+    peer: Peer,
+    edge: Arc<Edge>,
     watcher: Watcher,
     _permit: OwnedSemaphorePermit,
 ) {
-    let Some(Connection { stream, version, peer }) = start.await else { return };
+    match begun.await {
+        Some(Begun::Clear(stream, version)) => http(stream, version, peer, None, &edge, watcher).await,
+        Some(Begun::Tls(stream)) => {
+            let (_, session) = stream.get_ref();
+            let version = match session.alpn_protocol() {
+                Some(b"h2") => Version::Two,
+                _ => Version::One,
+            };
+            let cert = tls::client_cert(session);
+            http(stream, version, peer, cert, &edge, watcher).await;
+        }
+        None => {}
+    }
+}
+
+/// Answers the requests that come over `stream`, each of which is told where it comes from.
+async fn http(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    version: Version,
+    peer: Peer,
+    cert: Option<ClientCert>,
+    edge: &Edge,
+    watcher: Watcher,
+) {
+    let limits = &edge.limits;
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -136,9 +225,12 @@ async fn connection(
         Version::One => builder.http1_only(),
         Version::Two => builder.http2_only(),
     };
-    let inner = TowerToHyperService::new(router);
+    let inner = TowerToHyperService::new(edge.router.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        if let Some(cert) = &cert {
+            request.extensions_mut().insert(cert.clone());
+        }
         inner.call(request)
     });
     let served = builder.serve_connection(TokioIo::new(stream), service);
@@ -174,6 +266,19 @@ fn refuse(stream: TcpStream) {
     }
 }
 
+/// Answers a request in the clear where TLS is spoken. What it says is thrown away.
+async fn refuse_clear_text(mut stream: TcpStream) {
+    let answer = async {
+        stream.write_all(SPEAKS_TLS).await?;
+        stream.shutdown().await?;
+        // Closing with bytes unread would reset the connection, and the answer could be lost.
+        let mut rest = [0; 1024];
+        while stream.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    drop(tokio::time::timeout(LINGER, answer).await);
+}
+
 /// Whether the error is about the connection that was to be accepted, not about the listener.
 fn is_of_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
@@ -183,17 +288,4 @@ fn is_of_connection(error: &io::Error) -> bool {
 /// Whether the system is out of descriptors or memory, which passes (EMFILE, ENFILE, ENOBUFS, ENOMEM).
 fn is_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_refusal_is_as_long_as_it_says() {
-        let text = std::str::from_utf8(TOO_MANY).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
-        record::json::parse(body.as_bytes()).unwrap();
-    }
 }

@@ -23,6 +23,7 @@ use crate::guard::guard;
 use crate::limits::Limits;
 use crate::problem::{Kind, Problem};
 use crate::routes::routes;
+use crate::tls::Tls;
 
 /// How soon after the start the checkpoint of the ledger of accesses is entered elsewhere for the first time.
 const FIRST_SPREAD: Duration = Duration::from_secs(60);
@@ -36,6 +37,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What is served without a token.
     pub open: Open,
+    /// Certificate and key; without them everything goes in the clear.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// Which C2SP paths are served without a token.
@@ -60,6 +63,7 @@ pub struct Server {
     pub(crate) env: Arc<dyn Env>,
     pub(crate) limits: Limits,
     pub(crate) open: Open,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) gates: Gates,
     pub(crate) audit: Audit,
     /// Authenticates the cursors of this run.
@@ -120,7 +124,7 @@ impl Server {
         let system = audit::system_of(&engine).ok_or(NoSystemLedger)?;
         let audit = Audit::new(engine.clone(), system, env.clone());
         let cursor_key = env::random(env.as_ref());
-        let Settings { limits, open } = settings;
+        let Settings { limits, open, tls } = settings;
         let infos = engine.reads().ledgers().into_iter().enumerate();
         let ledgers: Vec<Ledger> = infos
             .map(|(number, info)| {
@@ -137,6 +141,7 @@ impl Server {
             env,
             limits,
             open,
+            tls,
             gates,
             audit,
             cursor_key,

@@ -64,7 +64,7 @@ impl Site {
         let engine = Arc::new(Engine::start(data, keys, env.clone(), setup.options).unwrap());
         let token_disk: Arc<dyn Disk> = Arc::new(LocalDisk::open(&dir.path().join("data")).unwrap());
         let (tokens, admin) = Tokens::open(token_disk, env.clone()).unwrap();
-        let settings = Settings { limits: setup.limits, open: setup.open };
+        let settings = Settings { limits: setup.limits, open: setup.open, tls: None };
         let server = Server::new(engine.clone(), tokens, env, settings).unwrap();
         let (stop, stopping) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::channel();

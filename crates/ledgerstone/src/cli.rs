@@ -111,6 +111,7 @@ Examples:
   ledgerstone verify
   ledgerstone verify ledgerstone-data --keys ledgerstone-data-keys
   ledgerstone verify http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...'
+  ledgerstone verify https://audit.example.org:4780 --ca ca.pem --key 'ledgerstone.local/...+...+...'
   ledgerstone verify 12.receipt.json --raw event.json --key 'ledgerstone.local/...+...+...'
 
 Exit codes: 0 proven, 1 disproven or damaged, 2 undecidable.")]
@@ -188,7 +189,7 @@ pub(crate) struct Up {
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct Server {
-    /// Address of the server [default: what DIR/ledgerstone.toml says, else http://127.0.0.1:4780]
+    /// Address of the server, http:// or https:// [default: what DIR/ledgerstone.toml says, else http://127.0.0.1:4780]
     #[arg(long, value_name = "URL", env = "LEDGERSTONE_SERVER")]
     pub server: Option<String>,
     /// Directory of the server's store, where token and settings are looked for
@@ -197,6 +198,15 @@ pub(crate) struct Server {
     /// File with the token [default: LEDGERSTONE_TOKEN, else DIR/admin.token]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Authorities to trust instead of those of the system when the address begins with https://, as PEM
+    #[arg(long, value_name = "FILE", env = "LEDGERSTONE_CA")]
+    pub ca: Option<PathBuf>,
+    /// Certificate to show to the server, as PEM
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// Private key of that certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
     /// Send the token in the clear to another machine
     #[arg(long)]
     pub danger_send_token_without_tls: bool,

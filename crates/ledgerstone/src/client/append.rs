@@ -199,7 +199,7 @@ impl<'a> Appending<'a> {
                     self.wait(&message, RETRY, &mut patience);
                     continue;
                 }
-                Err(Silence::NotThere(message)) => return Err(Silence::NotThere(message).into()),
+                Err(silence @ (Silence::NotThere(_) | Silence::Distrusted(..))) => return Err(silence.into()),
                 Err(Silence::Broken(message)) => {
                     // Under its own numbers a record is recorded once, however often it is sent.
                     if self.args.sequence.is_some() && !patience.is_zero() {

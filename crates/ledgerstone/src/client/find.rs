@@ -1,7 +1,7 @@
 //! Where the server is and what token to show it, without any flags if need be.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use evidence::layout;
 
@@ -19,38 +19,49 @@ const TOKEN_VARIABLE: &str = "LEDGERSTONE_TOKEN";
 /// default.
 ///
 /// # Errors
-/// The address is none, or wants TLS.
+/// The address is none.
 pub(super) fn server(args: &cli::Server) -> Result<String, Failure> {
-    match &args.server {
-        Some(url) => check_url(url),
-        None => Ok(format!("http://{}", reachable(listen_of(&args.data).unwrap_or(DEFAULT_LISTEN)))),
+    if let Some(url) = &args.server {
+        return check_url(url);
     }
+    let settings = settings_of(&args.data);
+    let scheme = if settings.tls_certificate.is_some() { "https" } else { "http" };
+    Ok(format!("{scheme}://{}", reachable(settings.listen.unwrap_or(DEFAULT_LISTEN))))
 }
 
 /// Checks the address of a server and takes the slash off its end.
 pub(super) fn check_url(url: &str) -> Result<String, Failure> {
-    let bad =
-        |why: &str| Err(Failure::trouble(format!("{why}: {url}")).hint("such as http://127.0.0.1:4780"));
-    if url.starts_with("https://") {
-        return bad("this version speaks no TLS yet");
-    }
-    let Some(host) = url.strip_prefix("http://") else { return bad("not the address of a server") };
+    let bad = || {
+        Err(Failure::trouble(format!("not the address of a server: {url}"))
+            .hint("such as http://127.0.0.1:4780 or https://audit.example.org:4780"))
+    };
+    let Some((scheme @ ("http" | "https"), host)) = url.split_once("://") else { return bad() };
     let host = host.trim_end_matches('/');
     if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
-        return bad("not the address of a server");
+        return bad();
     }
-    Ok(format!("http://{host}"))
+    Ok(format!("{scheme}://{host}"))
+}
+
+/// Whether what is sent to this address is encrypted on its way, to whom it is meant for.
+pub(super) fn is_tls(base: &str) -> bool {
+    base.starts_with("https://")
 }
 
 /// Whether what is sent to this address stays on this machine.
 pub(super) fn is_loopback(base: &str) -> bool {
-    let host = base.strip_prefix("http://").unwrap_or(base);
+    let host = base.split_once("://").map_or(base, |(_, host)| host);
     let host = match host.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => host,
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The certificate of the server whose store this is, where its settings name one.
+pub(super) fn certificate(args: &cli::Server) -> Option<PathBuf> {
+    settings_of(&args.data).tls_certificate.map(|path| args.data.join(path))
 }
 
 /// The token and where it was found.
@@ -87,14 +98,14 @@ fn check_token(text: &str, from: &str) -> Result<String, Failure> {
     Ok(token.to_owned())
 }
 
-/// Where the settings in a data directory say that its server listens. Mistakes in them are the server's to tell.
-fn listen_of(data: &Path) -> Option<SocketAddr> {
-    let text = std::fs::read_to_string(data.join(layout::SETTINGS)).ok()?;
-    Settings::parse(&text).ok()?.listen
+/// The settings in a data directory; none if there are none. Mistakes in them are the server's to tell.
+fn settings_of(data: &Path) -> Settings {
+    let text = std::fs::read_to_string(data.join(layout::SETTINGS)).unwrap_or_default();
+    Settings::parse(&text).unwrap_or_default()
 }
 
 /// The address under which a server on this machine that listens on `listen` is reached.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -110,7 +121,8 @@ mod tests {
     #[test]
     fn addresses_have_one_spelling() {
         assert_eq!(check_url("http://127.0.0.1:4780/").ok().as_deref(), Some("http://127.0.0.1:4780"));
-        for bad in ["https://a", "127.0.0.1:4780", "http://", "http://a/b", "http://user@host", "ftp://a", ""]
+        assert_eq!(check_url("https://a").ok().as_deref(), Some("https://a"));
+        for bad in ["127.0.0.1:4780", "http://", "https://", "http://a/b", "https://user@host", "ftp://a", ""]
         {
             assert!(check_url(bad).is_err(), "{bad}");
         }
@@ -118,7 +130,8 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for here in ["http://127.0.0.1:4780", "http://127.9.9.9", "http://localhost:1", "http://[::1]:4780"] {
+        for here in ["http://127.0.0.1:4780", "http://127.9.9.9", "https://localhost:1", "http://[::1]:4780"]
+        {
             assert!(is_loopback(here), "{here}");
         }
         for there in ["http://10.0.0.1:4780", "http://localhost.example.org", "http://[2001:db8::1]:1"] {

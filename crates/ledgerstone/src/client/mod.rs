@@ -16,8 +16,9 @@ mod find;
 mod json;
 mod receipts;
 mod remote;
+mod tls;
 
-pub(crate) use find::DEFAULT_LISTEN;
+pub(crate) use find::{DEFAULT_LISTEN, reachable};
 
 use std::io::{self, BufRead, BufReader};
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub(crate) struct Answer {
 pub(crate) enum Silence {
     /// Nobody listens there: nothing was sent.
     NotThere(String),
+    /// The other side is not trusted, or speaks no TLS: nothing was sent. What is wrong, and what to do.
+    Distrusted(String, &'static str),
     /// The connection broke: what was sent may have arrived or not.
     Broken(String),
 }
@@ -67,13 +70,15 @@ impl Client {
     pub(crate) fn new(args: &cli::Server) -> Result<Client, Failure> {
         let mut client = Client::anonymous(args)?;
         let (token, from) = find::token(args)?;
-        if !find::is_loopback(&client.base) && !args.danger_send_token_without_tls {
+        let safe = find::is_tls(&client.base) || find::is_loopback(&client.base);
+        if !safe && !args.danger_send_token_without_tls {
             return Err(Failure::trouble(format!(
                 "the token would cross the network in the clear to {}",
                 client.base
             ))
             .hint(
-                "use a tunnel to that machine, or --danger-send-token-without-tls in a network you trust",
+                "use https:// if the server has a certificate, a tunnel to that machine, or \
+                 --danger-send-token-without-tls in a network you trust",
             ));
         }
         (client.token, client.token_from) = (Some(token), from);
@@ -92,13 +97,13 @@ impl Client {
             .timeout_recv_response(Some(Duration::from_secs(300)))
             .user_agent(concat!("ledgerstone/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Client {
-            agent: config.into(),
-            base: find::server(args)?,
-            token: None,
-            token_from: String::new(),
-            purpose: args.purpose.clone(),
-        })
+        let base = find::server(args)?;
+        let agent = match find::is_tls(&base) {
+            true => tls::agent(config, args)?,
+            false => config.into(),
+        };
+        let purpose = args.purpose.clone();
+        Ok(Client { agent, base, token: None, token_from: String::new(), purpose })
     }
 
     /// The address of the server, without a slash at the end.
@@ -224,6 +229,7 @@ impl From<Silence> for Failure {
         match silence {
             Silence::NotThere(message) => Failure::trouble(message)
                 .hint("start one with `ledgerstone up`, or name another with --server URL"),
+            Silence::Distrusted(message, hint) => Failure::trouble(message).hint(hint),
             Silence::Broken(message) => Failure::trouble(message),
         }
     }
@@ -243,6 +249,9 @@ fn receive(
 }
 
 fn silence(error: ureq::Error, base: &str) -> Silence {
+    if let Some((why, hint)) = tls::distrust(&error) {
+        return Silence::Distrusted(format!("there is no TLS connection to {base}: {why}"), hint);
+    }
     match is_not_there(&error) {
         true => Silence::NotThere(format!("no server answers at {base}")),
         false => Silence::Broken(format!("the connection to the server at {base} broke: {error}")),

@@ -43,6 +43,19 @@ pub(super) fn check_apart(data: &Path, keys: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses a file of TLS inside the data directory: a copy of the data would hold the key, and `verify` calls damage
+/// what is not of the store.
+pub(super) fn check_outside(data: &Path, file: &Path) -> Result<(), Failure> {
+    match resolve(file)?.starts_with(resolve(data)?) {
+        true => Err(Failure::trouble(format!(
+            "the files of TLS must not lie inside the data directory: {}",
+            file.display()
+        ))
+        .hint("put it beside that directory: a copy of the data must not be a copy of the key")),
+        false => Ok(()),
+    }
+}
+
 /// The full path of a directory that may not be there yet: that of the part that is, and the rest.
 fn resolve(dir: &Path) -> Result<PathBuf, Failure> {
     let absolute = std::path::absolute(dir).about("find", dir)?;
@@ -122,6 +135,15 @@ mod tests {
         for keys in ["data", "data/keys", "link/keys", "data/../data/keys", "."] {
             assert!(check_apart(&at("data"), &at(keys)).is_err(), "{keys}");
         }
+    }
+
+    #[test]
+    fn a_key_lies_outside_the_data() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir(dir.path().join("data")).expect("a directory");
+        let check = |key: &str| check_outside(&dir.path().join("data"), &dir.path().join(key));
+        assert!(check("data/tls.key").is_err() && check("data/../data/a/tls.key").is_err());
+        assert!(check("tls.key").is_ok() && check("data/../tls.key").is_ok());
     }
 
     #[test]

@@ -39,9 +39,10 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let lock = directory::lock(&plan.data)?;
     directory::check_apart(&plan.data, &plan.keys)?;
     directory::prepare(&plan.keys)?;
+    let env: Arc<dyn Env> = Arc::new(SystemEnv::new());
+    let tls = plan.tls.clone().map(|files| tls(&plan, files, env.clone())).transpose()?;
     let listener = listen(&plan)?;
     let (data, keys) = (open(&plan.data)?, open(&plan.keys)?);
-    let env: Arc<dyn Env> = Arc::new(SystemEnv::new());
     chosen.keep(&plan.data, &data)?;
     let (tokens, new_token) = files::tokens(&plan.data, &data, env.clone())?;
 
@@ -55,16 +56,19 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let scrub = self::scrub::start(&plan, env.clone());
     let foreign = foreign::start(&plan, env.clone(), |_| {});
     let ledgers = engine.reads().ledgers();
-    let banner = banner::banner(bound, &plan.data, &plan.keys, new_token, &ledgers);
+    let certified = plan.tls.as_ref().zip(tls.as_ref().map(|tls| tls.status().names));
+    let certified = certified.map(|(files, names)| (files.certificate.as_path(), names));
+    let place = banner::Place { listen: bound, certified, data: &plan.data, keys: &plan.keys };
+    let banner = banner::banner(&place, new_token, &ledgers);
 
     let (stop_watching, stopped) = mpsc::channel();
     let watcher = {
-        let (engine, env) = (engine.clone(), env.clone());
+        let (engine, env, tls) = (engine.clone(), env.clone(), tls.clone());
         thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || watch::watch(&engine, env.as_ref(), &stopped))
+            .spawn(move || watch::watch(&engine, tls.as_deref(), env.as_ref(), &stopped))
     };
-    let settings = api::Settings { open: plan.open, ..api::Settings::default() };
+    let settings = api::Settings { open: plan.open, tls, ..api::Settings::default() };
     let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
     let server = server.map_err(|error| Failure::trouble(error.to_string()))?;
     server.started(&chosen.hash(), files::program_hash());
@@ -94,6 +98,17 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
 
 fn open(dir: &Path) -> Result<Arc<dyn Disk>, Failure> {
     Ok(Arc::new(LocalDisk::open(dir).about("open the directory", dir)?))
+}
+
+/// Reads certificate and key, before anything is opened that a bad one would leave behind.
+fn tls(plan: &Plan, files: api::TlsFiles, env: Arc<dyn Env>) -> Result<Arc<api::Tls>, Failure> {
+    for path in [&files.certificate, &files.key].into_iter().chain(&files.client_ca) {
+        directory::check_outside(&plan.data, path)?;
+    }
+    api::Tls::open(files, env).map_err(|error| {
+        Failure::trouble(error)
+            .hint("nothing was started; the files are named under [tls] in ledgerstone.toml")
+    })
 }
 
 fn listen(plan: &Plan) -> Result<TcpListener, Failure> {

@@ -25,22 +25,26 @@ pub(crate) struct Plan {
     pub options: Options,
     pub open: api::Open,
     pub scrub: scrub::Options,
+    /// Certificate and key, if there are any: then everything goes over TLS.
+    pub tls: Option<api::TlsFiles>,
 }
 
 impl Plan {
     /// Checks what the flags and the settings say together.
     ///
     /// # Errors
-    /// An address that needs TLS, a name that no ledger may have, keys inside the data directory.
+    /// An address that needs TLS, a certificate without its key, a name that no ledger may have.
     pub(crate) fn resolve(up: &Up, settings: Settings, settings_hash: [u8; 32]) -> Result<Plan, Failure> {
         let listen = up.listen.or(settings.listen).unwrap_or(DEFAULT_LISTEN);
-        if !listen.ip().is_loopback() && settings.danger_listen_without_tls != Some(true) {
+        let tls = tls(&up.data, &settings)?;
+        let danger = settings.danger_listen_without_tls == Some(true);
+        if !listen.ip().is_loopback() && tls.is_none() && !danger {
             return Err(Failure::trouble(format!(
                 "{listen} is no loopback address, and tokens and events would cross the network in the clear"
             ))
             .hint(
-                "listen on 127.0.0.1 and put a proxy with TLS in front, or say danger_listen_without_tls = true in \
-                 ledgerstone.toml",
+                "name a certificate and its key under [tls] in ledgerstone.toml (docs/tls.md shows how), listen on \
+                 127.0.0.1 and put a proxy with TLS in front, or say danger_listen_without_tls = true",
             ));
         }
         for name in &up.ledgers {
@@ -61,7 +65,29 @@ impl Plan {
             pause: Duration::from_secs(settings.scrub_pause_s.unwrap_or(SCRUB_PAUSE_S)),
         };
         let options = options(up, settings, settings_hash);
-        Ok(Plan { listen, data: up.data.clone(), keys, options, open, scrub })
+        Ok(Plan { listen, data: up.data.clone(), keys, options, open, scrub, tls })
+    }
+}
+
+/// The files of TLS; relative to the data directory, as the keys are.
+fn tls(data: &Path, settings: &Settings) -> Result<Option<api::TlsFiles>, Failure> {
+    let at = |path: &Path| data.join(path);
+    match (&settings.tls_certificate, &settings.tls_key, &settings.tls_client_ca) {
+        (Some(certificate), Some(key), client_ca) => Ok(Some(api::TlsFiles {
+            certificate: at(certificate),
+            key: at(key),
+            client_ca: client_ca.as_deref().map(at),
+        })),
+        (None, None, None) => Ok(None),
+        (certificate, key, _) => {
+            let missing = match (certificate, key) {
+                (None, None) => "tls.certificate and tls.key",
+                (None, _) => "tls.certificate",
+                _ => "tls.key",
+            };
+            Err(Failure::trouble(format!("the settings say something about TLS, but not {missing}"))
+                .hint("TLS needs tls.certificate and tls.key; tls.client_ca may come to them"))
+        }
     }
 }
 
@@ -135,6 +161,24 @@ mod tests {
         assert!(plan(&[], "listen = \"[::]:4780\"").is_err());
         assert!(plan(&["--listen", "[::1]:4780"], "").is_ok());
         assert!(plan(&["--listen", "0.0.0.0:4780"], "danger_listen_without_tls = true").is_ok());
+    }
+
+    #[test]
+    fn with_a_certificate_it_may_listen_anywhere() {
+        let tls = "listen = \"0.0.0.0:4780\"\n[tls]\ncertificate = \"../tls/a.pem\"\nkey = \"/etc/a.key\"";
+        let files = plan(&["--data", "/srv/a"], tls).expect("a plan").tls.expect("files");
+        assert_eq!(files.certificate, Path::new("/srv/a/../tls/a.pem"));
+        assert_eq!((files.key.as_path(), files.client_ca), (Path::new("/etc/a.key"), None));
+        let files = plan(&[], &format!("{tls}\nclient_ca = \"b\"")).expect("a plan").tls.expect("files");
+        assert_eq!(files.client_ca.as_deref(), Some(Path::new("./ledgerstone-data/b")));
+        for (half, missing) in [
+            ("certificate = \"a\"", "tls.key"),
+            ("key = \"a\"", "tls.certificate"),
+            ("client_ca = \"a\"", "and tls.key"),
+        ] {
+            let failure = plan(&[], &format!("[tls]\n{half}")).expect_err("half of it");
+            assert!(failure.message().ends_with(missing), "{failure:?}");
+        }
     }
 
     #[test]

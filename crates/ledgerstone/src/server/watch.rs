@@ -1,4 +1,4 @@
-//! Tells changes of the engine's state as sentences.
+//! Tells changes of the engine's state, and of the TLS files, as sentences.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -21,9 +21,15 @@ pub(super) fn log(env: &dyn Env, sentence: &str) {
 }
 
 /// Watches until the other end of `stop` is dropped.
-pub(super) fn watch(engine: &Arc<Engine>, env: &dyn Env, stop: &Receiver<()>) {
+pub(super) fn watch(engine: &Arc<Engine>, tls: Option<&api::Tls>, env: &dyn Env, stop: &Receiver<()>) {
     let mut told = Status::Running;
+    let mut look_at = Duration::ZERO;
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(POLL) {
+        let now = env.monotonic();
+        if let Some(tls) = tls.filter(|_| now >= look_at) {
+            tls.look(&mut |sentence| log(env, sentence));
+            look_at = now + api::LOOK_EVERY;
+        }
         let status = engine.status();
         if let Some(sentence) = sentence(&told, &status) {
             log(env, &sentence);

@@ -40,7 +40,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "listen",
         kind: Kind::Address,
         default: "\"127.0.0.1:4780\"",
-        meaning: "Where the server listens. Only loopback addresses are accepted until TLS can be configured.",
+        meaning: "Where the server listens. Only loopback addresses are accepted until a certificate is named under [tls].",
     },
     Key {
         path: "danger_listen_without_tls",
@@ -67,6 +67,27 @@ pub(crate) const KEYS: &[Key] = &[
         default: "\"ledgerstone.local\"",
         meaning: "First part of the origin of new ledgers, a host name without `https://`. Origins are public \
                   and can't be changed later.",
+    },
+    Key {
+        path: "tls.certificate",
+        kind: Kind::Path,
+        default: "",
+        meaning: "The server's certificate and those that lead to its authority, as PEM. With it the server speaks \
+                  TLS 1.3 and nothing else. The three paths are relative to the data directory and never inside \
+                  it; files that change are taken up without a restart. See docs/tls.md.",
+    },
+    Key {
+        path: "tls.key",
+        kind: Kind::Path,
+        default: "",
+        meaning: "Its private key, as PEM, not encrypted, and readable by its owner alone.",
+    },
+    Key {
+        path: "tls.client_ca",
+        kind: Kind::Path,
+        default: "",
+        meaning: "Authorities that issue certificates to clients, as PEM. With it clients may present one; none \
+                  has to.",
     },
     Key {
         path: "open.tiles",

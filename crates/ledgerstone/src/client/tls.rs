@@ -109,6 +109,8 @@ fn is_about_certificate(alert: AlertDescription) -> bool {
             | AlertDescription::CertificateUnknown
             | AlertDescription::CertificateRequired
             | AlertDescription::UnknownCA
+            // An authority of the same name with another key.
+            | AlertDescription::DecryptError
             | AlertDescription::AccessDenied
     )
 }

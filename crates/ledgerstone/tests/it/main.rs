@@ -16,3 +16,4 @@ mod rig;
 mod scrub;
 mod settings;
 mod sources;
+mod tls;

@@ -66,7 +66,7 @@ impl Rig {
             }
         }
         child.stdout = Some(out.into_inner());
-        let url = banner.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+        let url = banner.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
         Server { child, banner, url }
     }
 
@@ -103,6 +103,7 @@ impl Rig {
             "LEDGERSTONE_SERVER",
             "LEDGERSTONE_TOKEN",
             "LEDGERSTONE_PURPOSE",
+            "LEDGERSTONE_CA",
             "NO_COLOR",
             "http_proxy",
             "HTTP_PROXY",

@@ -201,7 +201,7 @@ pub(crate) struct Server {
     /// Authorities to trust instead of those of the system when the address begins with https://, as PEM
     #[arg(long, value_name = "FILE", env = "LEDGERSTONE_CA")]
     pub ca: Option<PathBuf>,
-    /// Certificate to show to the server, as PEM
+    /// Certificate that says who asks, as PEM; a token is then sent only if one is given
     #[arg(long, value_name = "FILE", requires = "client_key")]
     pub client_cert: Option<PathBuf>,
     /// Private key of that certificate, as PEM

@@ -64,6 +64,11 @@ pub(super) fn certificate(args: &cli::Server) -> Option<PathBuf> {
     settings_of(&args.data).tls_certificate.map(|path| args.data.join(path))
 }
 
+/// Whether a token was given, not only found.
+pub(super) fn names_token(args: &cli::Server) -> bool {
+    args.token_file.is_some() || std::env::var_os(TOKEN_VARIABLE).is_some_and(|token| !token.is_empty())
+}
+
 /// The token and where it was found.
 ///
 /// # Errors

@@ -11,7 +11,8 @@ fn no_server_and_no_token() {
     let file = token.display().to_string();
     let args = ["status", "--server", "http://127.0.0.1:1", "--token-file", &file];
     rig.run(&args).code_is(2).says("no server answers at http://127.0.0.1:1").says("`ledgerstone up`");
-    rig.run(&["status", "--server", "https://127.0.0.1:1"]).code_is(2).says("no TLS");
+    let args = ["status", "--server", "https://127.0.0.1:1", "--token-file", &file, "--ca", "token"];
+    rig.run(&args).code_is(2).says("there is no certificate (PEM) in token");
     let args = ["status", "--server", "http://192.0.2.1:1", "--token-file", &file];
     rig.run(&args).code_is(2).says("in the clear");
 }

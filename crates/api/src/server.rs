@@ -17,6 +17,7 @@ use ledger::{Engine, Fault, LedgerInfo, Reads};
 use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::Instant;
 
+use crate::append::Turns;
 use crate::audit::{self, Access, Audit};
 use crate::auth::{self, Caller};
 use crate::guard::guard;
@@ -86,6 +87,7 @@ pub(crate) struct Ledger {
 /// Permits for what is bounded over all requests.
 pub(crate) struct Gates {
     pub appends: Semaphore,
+    pub turns: Turns,
     pub streamed: Arc<Semaphore>,
     pub long: Arc<Semaphore>,
     pub large: Arc<Semaphore>,
@@ -246,6 +248,7 @@ impl Gates {
         let queue_permits = u32::try_from(limits.queued_bytes / 1024).unwrap_or(u32::MAX).max(1);
         Self {
             appends: Semaphore::new(limits.appends),
+            turns: Turns::default(),
             streamed: Arc::new(Semaphore::new(limits.streamed_appends)),
             long: Arc::new(Semaphore::new(limits.long_records)),
             large: Arc::new(Semaphore::new(limits.large_records)),

@@ -12,7 +12,11 @@ const ROWS: [Row; 8] = [
     Row { name: "binary", crates: &["ledgerstone"], ordered: false },
     Row { name: "edges", crates: &["collector", "gateway", "api", "witness"], ordered: false },
     Row { name: "drill", crates: &["drill"], ordered: false },
-    Row { name: "engines", crates: &["ledger", "search", "alert", "access", "scrub", "watch"], ordered: false },
+    Row {
+        name: "engines",
+        crates: &["ledger", "search", "alert", "access", "scrub", "watch"],
+        ordered: false,
+    },
     Row { name: "ports", crates: &["storage", "env", "net"], ordered: false },
     Row { name: "verifier", crates: &["verifier"], ordered: false },
     Row { name: "pure", crates: PURE, ordered: true },

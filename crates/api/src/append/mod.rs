@@ -11,6 +11,7 @@ mod permits;
 mod pump;
 mod retries;
 mod tally;
+mod turns;
 
 use std::sync::Arc;
 
@@ -30,6 +31,11 @@ use body::{Coding, Inbound};
 use params::Params;
 use pump::Pump;
 use tally::Tally;
+use turns::Turn;
+pub(crate) use turns::Turns;
+
+/// The part of [`Limits::appends`](crate::Limits) that is kept for sources with no other append under way.
+const KEPT: usize = 8;
 
 /// When a busy server is asked again.
 const BUSY_MS: u64 = 1000;
@@ -44,7 +50,7 @@ pub(crate) async fn append(
     body: Body,
 ) -> Result<Response, Problem> {
     let admitted = admit(&server, &caller, &name, query.as_deref(), &headers);
-    let (ledger, params, coding, _permit) = match admitted {
+    let (ledger, params, coding, _entered) = match admitted {
         Ok(admitted) => admitted,
         Err(problem) => {
             // Whoever waits for `100 Continue` sends nothing, and the connection stays good.
@@ -70,20 +76,27 @@ fn admit<'s>(
     name: &str,
     query: Option<&str>,
     headers: &HeaderMap,
-) -> Result<(&'s Ledger, Params, Coding, SemaphorePermit<'s>), Problem> {
+) -> Result<(&'s Ledger, Params, Coding, Entered<'s>), Problem> {
     let grant = caller.require(Action::Append, Some(name))?;
     let params = Params::parse(Query::parse(query)?, grant)?;
     let ledger = server.ledger(name)?;
     let coding = Coding::parse(headers)?;
     check_length(headers, server.limits.body_bytes)?;
-    let permit = enter(server).ok_or_else(|| Problem::busy(BUSY_MS))?;
-    Ok((ledger, params, coding, permit))
+    let entered = enter(server, ledger.number, params.source).ok_or_else(|| Problem::busy(BUSY_MS))?;
+    Ok((ledger, params, coding, entered))
 }
 
-/// Lets a request in, unless too much is waiting already. Refusing is for the start; later a request waits.
-fn enter(server: &Server) -> Option<SemaphorePermit<'_>> {
-    let permit = server.gates.appends.try_acquire().ok()?;
-    (server.gates.queue.available_permits() > 0).then_some(permit)
+/// Held while an append is under way.
+type Entered<'s> = (SemaphorePermit<'s>, Turn<'s>);
+
+/// Lets a request in, unless too much is waiting already. Refusing is for the start; later a request waits. A source
+/// with nothing under way is let in all the same and waits its turn, so that one that sends much refuses itself only.
+fn enter(server: &Server, ledger: usize, source: u32) -> Option<Entered<'_>> {
+    let gates = &server.gates;
+    let permit = gates.appends.try_acquire().ok()?;
+    let turn = gates.turns.begin(ledger, source);
+    let roomy = gates.appends.available_permits() >= server.limits.appends / KEPT;
+    (turn.alone || roomy && gates.queue.available_permits() > 0).then_some((permit, turn))
 }
 
 fn check_length(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {

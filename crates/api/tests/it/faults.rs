@@ -19,6 +19,8 @@ fn a_full_queue_refuses_at_the_start_and_waits_in_the_middle() {
     let limits = Limits { queued_bytes: 64 << 10, ..Limits::default() };
     let site = Site::with_limits(limits);
     site.append("", event(0)).ok();
+    let opened = site.post("/v1/sources", r#"{"ledger":"main"}"#).ok();
+    assert_eq!(opened.number("source"), 2);
     site.temper.set(Mood::Held);
     std::thread::scope(|scope| {
         let long = scope.spawn(|| site.append("", lines(1..3001)));
@@ -26,7 +28,12 @@ fn a_full_queue_refuses_at_the_start_and_waits_in_the_middle() {
         let answer = site.append("", event(9)).problem(429, "busy");
         assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
         assert!(!answer.has("recorded"));
+        // Another source, which has nothing under way, waits its turn.
+        let other = scope.spawn(|| site.append("?source=2", event(8)));
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!other.is_finished());
         site.temper.set(Mood::Fine);
+        assert_eq!(other.join().unwrap().ok().number("count"), 1);
         let answer = long.join().unwrap().ok();
         assert_eq!((answer.number("count"), answer.number("quarantined")), (3000, 0));
     });

@@ -225,7 +225,10 @@ mod tests {
             std::fs::write(path, &made).unwrap();
         }
         let published = std::fs::read(path).unwrap();
-        assert!(published == made, "docs/openapi.json is not what the code describes: run this test with BLESS=1");
+        assert!(
+            published == made,
+            "docs/openapi.json is not what the code describes: run this test with BLESS=1"
+        );
     }
 
     #[test]

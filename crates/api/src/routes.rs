@@ -233,6 +233,14 @@ fn administration() -> Vec<Route> {
             JSON,
             ledgers::list,
         ),
+        read(
+            "/v1/sources",
+            Some(Action::Status),
+            "The sources of the ledgers the token is for, and how far each has got",
+            &[],
+            JSON,
+            sources::list,
+        ),
         write(
             "/v1/sources",
             Action::Sources,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use access::Action;
+use access::{Action, Grant};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use ledger::{Opened, Pending, Refusal, Request};
+use ledger::{Opened, Pending, Refusal, Request, SourceState};
 use record::control::Numbering;
 use record::json::{self as strict, Object, Value};
 use tokio::sync::oneshot;
@@ -21,6 +21,43 @@ use crate::tokens;
 
 /// Longest label of a source, in bytes.
 const MAX_LABEL: usize = 256;
+
+/// `GET /v1/sources`: the sources of the ledgers that the token is for, and how far each has got.
+pub(crate) async fn list(caller: Caller, State(server): State<Arc<Server>>) -> Result<Response, Problem> {
+    caller.require(Action::Status, None)?;
+    server.audit.enter(&caller, Access::new("source.list")).await?;
+    let tokens = server.tokens.list();
+    let mut rows: Vec<Value<'static>> = Vec::new();
+    for ledger in server.ledgers() {
+        let name = &ledger.info.name;
+        if caller.require(Action::Status, Some(name)).is_err() {
+            continue;
+        }
+        let (answer, answered) = oneshot::channel();
+        let pending = Pending::new(move |states: Result<Vec<SourceState>, Refusal>| {
+            // Whoever asked may have gone.
+            let _ = answer.send(states);
+        });
+        server.engine.submit(Request::Sources { ledger: ledger.number, pending });
+        let states = answered.await.map_err(|_| Problem::unavailable("the writer has gone", 1000))??;
+        for state in states {
+            let own = |grant: &&Arc<Grant>| {
+                grant.source == Some(state.source)
+                    && grant.ledgers.as_ref().is_some_and(|ledgers| ledgers.contains(name))
+            };
+            let labels = tokens.iter().filter(own).map(|grant| Value::from(grant.label.clone()));
+            rows.push(Value::Object(Object::from_iter([
+                ("ledger", Value::from(name.clone())),
+                ("source", Value::from(state.source)),
+                ("epoch", Value::from(state.epoch)),
+                ("numbering", Value::from(if state.numbered_by_source { "source" } else { "server" })),
+                ("last_sequence", Value::from(state.last_sequence)),
+                ("labels", Value::from(labels.collect::<Vec<_>>())),
+            ])));
+        }
+    }
+    Ok(json::response(json::text(&Value::from(rows))))
+}
 
 /// `POST /v1/sources`: a new source of a ledger, and the token it appends with.
 pub(crate) async fn open(

@@ -27,6 +27,8 @@ mod writer;
 
 pub use core::Core;
 pub use engine::{Engine, Status};
+#[doc(no_inline)]
+pub use evidence::register::SourceState;
 pub use fault::{Damaged, Fault};
 pub use keystore::KeyStore;
 pub use options::Options;

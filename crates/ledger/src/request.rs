@@ -1,5 +1,6 @@
 use std::fmt;
 
+use evidence::register::SourceState;
 use record::commit::{self, Seed};
 use record::control::Numbering;
 use record::entry::{ENTRY_LEN, Kind};
@@ -169,6 +170,12 @@ impl Unanswered for Outcome {
     }
 }
 
+impl Unanswered for Result<Vec<SourceState>, Refusal> {
+    fn unanswered() -> Self {
+        Err(Refusal::Unavailable { reason: "the writer has gone".to_owned(), retry_after_ms: 1000 })
+    }
+}
+
 impl Unanswered for Result<Opened, Refusal> {
     fn unanswered() -> Self {
         Err(Refusal::Unavailable { reason: "the outcome is unknown".to_owned(), retry_after_ms: 1000 })
@@ -240,6 +247,14 @@ pub enum Request {
         /// Who waits for them to be durable.
         pending: Option<Pending<Entered>>,
     },
+    /// Asks how far the sources of a ledger have got. Answered in the order of arrival, so everything that was answered
+    /// before is in it.
+    Sources {
+        /// Which ledger.
+        ledger: usize,
+        /// Who waits for the answer.
+        pending: Pending<Result<Vec<SourceState>, Refusal>>,
+    },
     /// Copies parts of old write-ahead files to the end of the log, so that the files can go.
     #[doc(hidden)]
     Carry(Carry),
@@ -265,7 +280,7 @@ impl Request {
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Append { batch, .. } => batch.records.iter().map(Prepared::weight).sum(),
-            Self::Open { .. } | Self::Control { .. } | Self::Carry(_) => 1024,
+            Self::Open { .. } | Self::Control { .. } | Self::Sources { .. } | Self::Carry(_) => 1024,
         }
     }
 
@@ -274,6 +289,7 @@ impl Request {
         match self {
             Self::Append { pending, .. } => pending.answer(Outcome::Refused(refusal)),
             Self::Open { pending, .. } => pending.answer(Err(refusal)),
+            Self::Sources { pending, .. } => pending.answer(Err(refusal)),
             Self::Control { pending, .. } | Self::Carry(Carry { pending, .. }) => drop(pending),
         }
     }

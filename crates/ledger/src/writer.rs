@@ -340,6 +340,10 @@ impl Writer {
                     answers.push(Box::new(move || pending.answer(Entered(true))));
                 }
             }
+            Request::Sources { ledger, pending } => {
+                let states = self.ledgers[ledger].sources.states();
+                answers.push(Box::new(move || pending.answer(Ok(states))));
+            }
             // Written by itself, before the group.
             Request::Carry(_) => {}
         }

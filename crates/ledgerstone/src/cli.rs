@@ -525,6 +525,11 @@ pub(crate) struct Sources {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum SourcesVerb {
+    /// List the sources and how far each has got
+    #[command(after_help = "\
+Example:
+  ledgerstone sources list")]
+    List(ListSources),
     /// Admit a source and print its token, once
     #[command(after_help = "\
 Example:
@@ -535,6 +540,12 @@ Example:
 Example:
   ledgerstone sources epoch 2 --previous-last 4711")]
     Epoch(OpenEpoch),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListSources {
+    #[command(flatten)]
+    pub server: Server,
 }
 
 #[derive(Args, Debug)]

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Verb::Verify(verify) => client::verify::run(verify),
         Verb::TamperDrill(args) => drill::run(args),
         Verb::Sources(sources) => match sources.verb {
+            SourcesVerb::List(list) => client::sources::list(list),
             SourcesVerb::Add(add) => client::sources::add(add),
             SourcesVerb::Epoch(epoch) => client::sources::epoch(epoch),
         },

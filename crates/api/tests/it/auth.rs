@@ -39,6 +39,7 @@ const MATRIX: &[(&str, &str, &str, Option<Allowed>)] = {
         ("GET", "/v1/ledgers/L/receipt/0", "", Some(&[Investigator])),
         ("GET", "/v1/ledgers/L/consistency?old=1", "", Some(&[Reader, Investigator, Auditor])),
         ("GET", "/v1/ledgers", "", Some(&[Reader, Investigator, Auditor, Operator, Admin])),
+        ("GET", "/v1/sources", "", Some(&[Auditor, Operator, Admin])),
         ("POST", "/v1/sources", SOURCE, Some(&[Admin])),
         ("POST", "/v1/sources/2/epochs", EPOCH, Some(&[Source, Admin])),
         ("GET", "/v1/tokens", "", Some(&[Admin])),
@@ -325,6 +326,27 @@ fn what_is_open_can_be_switched() {
             assert_eq!(shared, expected == 200 && path.contains("tile"), "{path} {open:?}");
         }
     }
+}
+
+#[test]
+fn sources_are_listed_with_how_far_they_have_got() {
+    let site = Site::start();
+    let (number, token) = site.source("source");
+    site.post_as("/v1/ledgers/main/events?epoch=1&sequence=1", Some(&token), &[], event(1)).ok();
+    let list = site.get("/v1/sources").ok().json();
+    let row = |ledger: &str, source: u64| {
+        let rows = list.as_array().unwrap().iter();
+        let mut rows = rows.filter(|row| {
+            row.path(&["ledger"]).unwrap().str() == Some(ledger)
+                && row.path(&["source"]).unwrap().as_u64() == Some(source)
+        });
+        rows.next().unwrap()
+    };
+    let own = row("main", number);
+    assert_eq!(own.path(&["numbering"]).unwrap().str(), Some("source"));
+    assert_eq!(own.path(&["last_sequence"]).unwrap().as_u64(), Some(1));
+    assert_eq!(own.path(&["labels"]).unwrap().as_array().unwrap()[0].str(), Some("test"));
+    assert_eq!(row("other", 1).path(&["last_sequence"]).unwrap().as_u64(), Some(0));
 }
 
 #[test]

@@ -119,6 +119,6 @@ fn caches_are_told_what_they_may_keep() {
     site.get_as("/0000000000000000/checkpoint", None).problem(404, "not-found");
     site.get_as("/nothing", None).problem(404, "not-found");
     site.post(&format!("{prefix}/checkpoint"), event(1)).problem(405, "method");
-    site.get("/v1/sources").problem(405, "method");
+    site.get("/v1/sources/2/epochs").problem(405, "method");
     site.get("/v1/ledgers/main/events").problem(405, "method");
 }

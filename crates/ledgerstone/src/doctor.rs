@@ -3,14 +3,19 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
+use env::SystemEnv;
 use evidence::layout;
 use serde_json::{Value, json};
 
 use crate::cli;
 use crate::client;
 use crate::failure::{About, Failure};
+use crate::server::tls_files;
+use crate::settings::Settings;
 use crate::terminal::{self, Paint};
+use crate::time::rfc3339;
 
 /// Share of the disk that must be free, in percent.
 const FREE_PERCENT: u64 = 10;
@@ -133,6 +138,7 @@ fn directories(data: &Path, keys: &Path) -> Result<Vec<Finding>, Failure> {
         findings.extend(authority(keys));
     }
     findings.push(disk(data)?);
+    findings.extend(certificate(data));
     if data.join(layout::ADMIN_TOKEN).exists() {
         findings.push(risk(
             "first token",
@@ -170,6 +176,29 @@ fn disk(data: &Path) -> Result<Finding, Failure> {
             "make room: when the disk is full nothing is recorded, and appends are refused",
         ),
         false => good("disk", found),
+    })
+}
+
+/// How long the certificate is good that the settings name, and whether the server could start with it.
+fn certificate(data: &Path) -> Option<Finding> {
+    const WHAT: &str = "certificate";
+    let text = fs::read_to_string(data.join(layout::SETTINGS)).ok()?;
+    let files = match tls_files(data, &Settings::parse(&text).ok()?) {
+        Ok(files) => files?,
+        Err(failure) => return Some(mend(WHAT, failure.message(), "see docs/tls.md")),
+    };
+    let tls = match api::Tls::open(files, Arc::new(SystemEnv::new())) {
+        Ok(tls) => tls.status(),
+        Err(error) => return Some(mend(WHAT, error.to_string(), "a server would not start with it")),
+    };
+    let (names, until) = (tls.names.join(", "), rfc3339(tls.not_after_ms));
+    let found = format!("for {names}, good until {until}, in {} days", tls.days_left);
+    let install = "install a new one over it; the server takes it up by itself";
+    Some(match tls.days_left {
+        _ if tls.expired => mend(WHAT, format!("for {names}, it ended on {until}"), install),
+        0..=7 => mend(WHAT, found, install),
+        8..=30 => risk(WHAT, found, install),
+        _ => good(WHAT, found),
     })
 }
 

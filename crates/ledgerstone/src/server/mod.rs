@@ -27,6 +27,7 @@ use crate::failure::{About, Failure};
 use crate::terminal;
 use files::Chosen;
 use plan::Plan;
+pub(crate) use plan::tls_files;
 use watch::log;
 
 /// How long requests that still run are waited for once the server has stopped listening.

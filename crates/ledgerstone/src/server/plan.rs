@@ -36,7 +36,7 @@ impl Plan {
     /// An address that needs TLS, a certificate without its key, a name that no ledger may have.
     pub(crate) fn resolve(up: &Up, settings: Settings, settings_hash: [u8; 32]) -> Result<Plan, Failure> {
         let listen = up.listen.or(settings.listen).unwrap_or(DEFAULT_LISTEN);
-        let tls = tls(&up.data, &settings)?;
+        let tls = tls_files(&up.data, &settings)?;
         let danger = settings.danger_listen_without_tls == Some(true);
         if !listen.ip().is_loopback() && tls.is_none() && !danger {
             return Err(Failure::trouble(format!(
@@ -70,7 +70,7 @@ impl Plan {
 }
 
 /// The files of TLS; relative to the data directory, as the keys are.
-fn tls(data: &Path, settings: &Settings) -> Result<Option<api::TlsFiles>, Failure> {
+pub(crate) fn tls_files(data: &Path, settings: &Settings) -> Result<Option<api::TlsFiles>, Failure> {
     let at = |path: &Path| data.join(path);
     match (&settings.tls_certificate, &settings.tls_key, &settings.tls_client_ca) {
         (Some(certificate), Some(key), client_ca) => Ok(Some(api::TlsFiles {

@@ -63,6 +63,7 @@ fn everything_goes_over_tls_where_the_store_is() {
         rig.run(&["status", "--server", url]).ok();
         rig.run(&["verify", url]).ok().says("payload");
     }
+    rig.run(&["doctor", "--server", &server.url]).says("certificate: for localhost, good until 4096-01-01");
     // And the store itself holds nothing of it.
     rig.run(&["verify", "ledgerstone-data"]).ok();
     let clear = server.url.replace("https", "http");

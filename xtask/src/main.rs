@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a command line whose output is its purpose")]
 
 mod kill;
+mod mutate;
 mod overload;
 mod program;
 mod shell;
@@ -32,6 +33,9 @@ usage: cargo xtask COMMAND
   overload [--seconds T] [--program FILE]
                    offer the real program ten times what it can take, for T seconds (120), and check that nothing
                    acknowledged is lost, that its memory is bounded, and that a polite client beside is served
+  mutate-verifier [PART]
+                   leave out each check of the verifying crates once (those whose names contain PART), in a copy of
+                   the workspace, and see that the tests fail. Takes half an hour or more.
   help             print this
 ";
 
@@ -52,6 +56,8 @@ fn main() -> ExitCode {
             Some((time, program)) => under_load(time, program),
             None => usage(&words),
         },
+        ["mutate-verifier"] => mutate(""),
+        ["mutate-verifier", part] => mutate(part),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS
@@ -129,6 +135,20 @@ fn under_load(time: Duration, program: Option<&str>) -> ExitCode {
     match done {
         Ok(records) => {
             println!("{records} records acknowledged, all there");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("failed: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn mutate(part: &str) -> ExitCode {
+    let done = Shell::new(&root()).map_err(|error| error.to_string());
+    match done.and_then(|shell| mutate::run(&shell, part)) {
+        Ok(checks) => {
+            println!("{checks} checks, each of them tested");
             ExitCode::SUCCESS
         }
         Err(why) => {

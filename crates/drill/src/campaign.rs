@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use evidence::layout;
-use evidence::verify::{Progress, Report, Verdict};
+use evidence::verify::{Progress, Report, Verdict, hold_against};
 use tlog::SigningKey;
 
 use crate::copy::{Changes, Copy, KEYS};
@@ -214,11 +214,13 @@ fn said(report: &Report) -> String {
 fn replace(scene: &Scene, rival: Rival) -> Result<Option<Outcome>, DrillError> {
     let Some(pair) = scene.rival(rival) else { return Ok(None) };
     let copy = Copy::take(&pair.data, Some(&pair.keys)).map_err(DrillError::Copy)?;
-    let report = copy.verify();
+    let mut report = copy.verify();
+    let seen = report.verdict() != Verdict::Proven;
+    hold_against(copy.data(), &scene.kept, &mut report).map_err(DrillError::Demo)?;
     Ok(Some(Outcome {
-        seen: report.verdict() != Verdict::Proven,
+        seen,
         located: true,
-        pinned: None,
+        pinned: Some(report.verdict() == Verdict::Disproven),
         files: vec!["all".to_owned()],
         offset: 0,
         said: said(&report),

@@ -40,6 +40,10 @@ impl Copy {
         self.keys.is_some()
     }
 
+    pub(crate) fn data(&self) -> &Directory {
+        &self.data
+    }
+
     pub(crate) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         match (name.strip_prefix(KEYS), &self.keys) {
             (Some(path), Some(keys)) => keys.read(path),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use evidence::layout;
 use evidence::verify::Verdict;
 use storage::LocalDisk;
 use tlog::SigningKey;
@@ -24,6 +25,8 @@ pub(crate) struct Scene {
     folder: Folder,
     demo: Option<Demo>,
     keys: Option<PathBuf>,
+    /// The checkpoint of the first ledger, as somebody would have kept it.
+    pub kept: Vec<u8>,
     pub map: Map,
     pub signing: Vec<Option<SigningKey>>,
     pub foreign: Copy,
@@ -59,10 +62,11 @@ impl Scene {
         let first = sound_copy(&data, keys.as_deref(), &folder.0.join("copy-0"))?;
         let map = Map::read(&first)?;
         let signing = signing_keys(&first, &map);
+        let kept = first.read(&layout::checkpoint(map.ledger(0))).unwrap_or_default();
         let pair = demo::foreign(&folder.0, seed)?;
         let foreign = Copy::take(&pair.data, Some(&pair.keys))?;
         let foreign_map = Map::read(&foreign)?;
-        Ok(Self { folder, demo, keys, map, signing, foreign, foreign_map })
+        Ok(Self { folder, demo, keys, kept, map, signing, foreign, foreign_map })
     }
 
     /// The copy of one thread; all are made of the first, which is sound.

@@ -29,6 +29,9 @@ fn ten_thousand_mutations_are_seen_and_located() {
         }
         assert!(*tries > 0, "{} found nothing to change", operator.name);
     }
+    // The claim that these need a witness, asserted both ways.
+    let rivals: Vec<_> = rows.iter().filter(|row| row.operator.expected == Expected::NeedsWitness).collect();
+    assert!(rivals.len() >= 3 && rivals.iter().all(|row| (row.detected, row.pinned) == (0, Some((1, 1)))));
     let missed: Vec<_> = rows.iter().filter(|row| !row.holds()).map(|row| row.operator.name).collect();
     assert!(missed.is_empty(), "not as expected: {missed:?}");
     let seen = rows.iter().filter(|row| row.operator.expected == Expected::Seen);

@@ -113,6 +113,7 @@ Examples:
   ledgerstone verify http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...'
   ledgerstone verify https://audit.example.org:4780 --ca ca.pem --key 'ledgerstone.local/...+...+...'
   ledgerstone verify 12.receipt.json --raw event.json --key 'ledgerstone.local/...+...+...'
+  ledgerstone verify ledgerstone-data --kept checkpoint-of-last-week
 
 Exit codes: 0 proven, 1 disproven or damaged, 2 undecidable.")]
     Verify(Verify),
@@ -485,7 +486,10 @@ pub(crate) struct Verify {
     /// Directory of the store's keys, to open payloads [default: DIR-keys, if it is there]
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
-    /// Be content with nothing less than a verification key from elsewhere
+    /// Checkpoint or receipt kept from before, which the store must still hold; for a directory
+    #[arg(long, value_name = "FILE")]
+    pub kept: Option<PathBuf>,
+    /// Be content with nothing less than a verification key, checkpoint or receipt from elsewhere
     #[arg(long)]
     pub require_anchor: bool,
     #[command(flatten)]

@@ -11,7 +11,7 @@ use evidence::verify::{Medium, Progress, Report, Settings, verify_store};
 use tlog::note::VerifierKey;
 
 pub use directory::Directory;
-pub use evidence::verify::{Anchor, Verdict};
+pub use evidence::verify::{Anchor, Verdict, hold_against};
 pub use output::{json, receipt_json, receipt_text, text};
 pub use receipt::{ReceiptReport, verify_receipt};
 

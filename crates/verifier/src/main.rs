@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tlog::note::VerifierKey;
-use verifier::{Verdict, default_keys, json, text, verify_dir, verify_receipt};
+use verifier::{Directory, Verdict, default_keys, hold_against, json, text, verify_dir, verify_receipt};
 
 const HELP: &str = "\
 Verify a Ledgerstone store or receipt, offline.
@@ -17,8 +17,9 @@ Usage: ledgerstone-verify [OPTIONS] PATH
   --key VKEY    verification key you got elsewhere, such as from the first start's output
   --keys DIR    key directory, to open payloads (default: PATH-keys, if it exists)
   --no-keys     do not open payloads
+  --kept FILE   checkpoint or receipt kept from before, which the store must still hold
   --raw FILE    the bytes that were sent, to recompute a receipt's entry
-  --require-anchor  undecidable unless --key is given and signs the store
+  --require-anchor  undecidable unless --key or --kept is given and holds
   --json        one JSON object instead of text
 
 Exit code: 0 proven, 1 disproven, 2 undecidable.
@@ -35,6 +36,7 @@ struct Args {
     key: Option<VerifierKey>,
     keys: Option<PathBuf>,
     no_keys: bool,
+    kept: Option<PathBuf>,
     raw: Option<PathBuf>,
     require_anchor: bool,
     json: bool,
@@ -64,6 +66,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
             }
             "--keys" => parsed.keys = Some(value()?.into()),
             "--no-keys" => parsed.no_keys = true,
+            "--kept" => parsed.kept = Some(value()?.into()),
             "--raw" => parsed.raw = Some(value()?.into()),
             "--require-anchor" => parsed.require_anchor = true,
             "--json" => parsed.json = true,
@@ -87,10 +90,15 @@ fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {
     let keys = args.keys.clone().unwrap_or_else(|| default_keys(path));
     let keys = (!args.no_keys).then_some(keys.as_path());
     let bar = Bar::default();
-    let report = verify_dir(path, keys, args.key.as_ref(), &|done, total| bar.show(done, total));
+    let mut report = verify_dir(path, keys, args.key.as_ref(), &|done, total| bar.show(done, total));
     bar.clear();
+    if let Some(file) = &args.kept {
+        let told = |error: String| format!("{}: {error}", file.display());
+        let kept = std::fs::read(file).map_err(|error| told(error.to_string()))?;
+        hold_against(&Directory::new(path), &kept, &mut report).map_err(told)?;
+    }
     print(&if args.json { json(&report) + "\n" } else { text(&report) });
-    let anchored = report.ledgers.iter().any(|ledger| ledger.anchor == verifier::Anchor::Key);
+    let anchored = report.ledgers.iter().any(|ledger| ledger.anchor != verifier::Anchor::None);
     Ok(match report.verdict() {
         Verdict::Proven if args.require_anchor && !anchored => Verdict::Undecidable,
         verdict => verdict,

@@ -27,6 +27,7 @@ pub fn text(report: &Report) -> String {
         };
         out += match ledger.anchor {
             Anchor::Key => "  anchor     signed by the key you gave\n",
+            Anchor::Kept => "  anchor     holds all that the checkpoint or receipt you kept speaks of\n",
             Anchor::None => {
                 "  anchor     none: self-consistent, key not pinned; give --key with a key you got elsewhere\n"
             }
@@ -137,6 +138,7 @@ fn anchor(anchor: Anchor) -> String {
     match anchor {
         Anchor::None => "none",
         Anchor::Key => "key",
+        Anchor::Kept => "kept",
     }
     .to_owned()
 }

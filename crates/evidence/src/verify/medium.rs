@@ -17,6 +17,9 @@ pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
 /// Calls `work` for `0..count` on `threads` threads and returns the results in order.
 pub(crate) fn parallel<T: Send>(count: usize, threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    if threads <= 1 || count <= 1 {
+        return (0..count).map(work).collect();
+    }
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(count));
     std::thread::scope(|scope| {

@@ -1,6 +1,7 @@
 //! Verifies a whole store: files against entries, entries against tiles, tiles against the signed root, the
 //! register and the write-ahead log against all of them (DESIGN section 5). No I/O of its own.
 
+mod kept;
 mod medium;
 mod payloads;
 mod report;
@@ -23,6 +24,7 @@ use payloads::{Keys, Ledger, PayloadResult};
 use snapshot::{Snapshot, SnapshotError};
 use tree::{LogEntries, RunSummary, TreeCheck, TreeResult};
 
+pub use kept::hold_against;
 pub use medium::{Medium, Progress};
 pub use payloads::check_part;
 pub use report::{Anchor, Damage, DamageKind, LedgerReport, Report, Verdict};

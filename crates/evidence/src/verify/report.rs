@@ -50,6 +50,8 @@ pub enum Anchor {
     None,
     /// A verification key that the caller brought.
     Key,
+    /// A checkpoint or receipt that the caller kept.
+    Kept,
 }
 
 /// The answer in one word.

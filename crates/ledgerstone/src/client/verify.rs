@@ -21,6 +21,9 @@ const PROOF_HEADER: &[u8] = b"c2sp.org/tlog-proof@";
 pub(crate) fn run(args: Verify) -> Result<(), Failure> {
     let key = args.key.as_deref().map(prove::parse_key).transpose()?;
     let path = Path::new(&args.what);
+    if args.kept.is_some() && !path.is_dir() {
+        return Err(Failure::trouble("only a data directory is held against what was kept: --kept"));
+    }
     if args.what.contains("://") {
         let report = remote::verify(&args, key.as_ref(), &bar("entries"))?;
         return show_report(&args, report);
@@ -38,11 +41,16 @@ fn directory(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<()
         return Err(Failure::trouble(format!("there is no key directory at {}", keys.display())));
     }
     let bar = bar("entries");
-    let report = verifier::verify_dir(path, Some(&keys), key, &|done, total| {
+    let mut report = verifier::verify_dir(path, Some(&keys), key, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
     bar.finish_and_clear();
+    if let Some(file) = &args.kept {
+        let kept = fs::read(file).about("read", file)?;
+        verifier::hold_against(&verifier::Directory::new(path), &kept, &mut report)
+            .map_err(|error| Failure::trouble(format!("{}: {error}", file.display())))?;
+    }
     show_report(args, report)
 }
 
@@ -111,7 +119,7 @@ fn proof(bytes: &[u8], raw: Option<&[u8]>, key: Option<&VerifierKey>) -> Receipt
 }
 
 fn show_report(args: &Verify, report: Report) -> Result<(), Failure> {
-    let held = report.ledgers.iter().any(|ledger| ledger.anchor == Anchor::Key);
+    let held = report.ledgers.iter().any(|ledger| ledger.anchor != Anchor::None);
     let verdict = anchored(args, report.verdict(), held);
     show(args, verdict, verifier::json(&report), &verifier::text(&report))
 }

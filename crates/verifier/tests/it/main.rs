@@ -4,6 +4,7 @@
 
 mod damage;
 mod drilled;
+mod kept;
 mod store;
 
 use verifier::{Verdict, verify_dir};

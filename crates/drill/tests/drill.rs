@@ -13,13 +13,13 @@ fn drill(tries: u64, seed: u64) -> Vec<Row> {
     drill::run(&Target::Demo, &plan, &|_, _| {}).unwrap()
 }
 
-/// Goal: 0 misses in 10,000 mutations, each located, over every operator (DESIGN section 5). `LEDGERSTONE_DRILL_TRIES`
-/// and `LEDGERSTONE_DRILL_SEED` ask for more and for others.
+/// Goal: no miss, and each located, over every operator (DESIGN section 5). `cargo xtask test` has the program do 10,000;
+/// `LEDGERSTONE_DRILL_TRIES` and `LEDGERSTONE_DRILL_SEED` ask for more and for others here.
 #[test]
-fn ten_thousand_mutations_are_seen_and_located() {
+fn what_is_done_to_a_store_is_seen_and_located() {
     let number =
         |name: &str, default| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let tries = number("LEDGERSTONE_DRILL_TRIES", 10_000);
+    let tries = number("LEDGERSTONE_DRILL_TRIES", 2000);
     let rows = drill(tries, number("LEDGERSTONE_DRILL_SEED", 1));
     for row in &rows {
         let Row { operator, tries, detected, located, missed, .. } = row;

@@ -33,8 +33,8 @@ usage: cargo xtask COMMAND
   overload [--seconds T] [--program FILE]
                    offer the real program ten times what it can take, for T seconds (120), and check that nothing
                    acknowledged is lost, that its memory is bounded, and that a polite client beside is served
-  mutate-verifier [PART]
-                   leave out each check of the verifying crates once (those whose names contain PART), in a copy of
+  mutate-verifier [PART ...]
+                   leave out each check of the verifying crates once (those whose names contain a PART), in a copy of
                    the workspace, and see that the tests fail. Takes half an hour or more.
   help             print this
 ";
@@ -56,8 +56,7 @@ fn main() -> ExitCode {
             Some((time, program)) => under_load(time, program),
             None => usage(&words),
         },
-        ["mutate-verifier"] => mutate(""),
-        ["mutate-verifier", part] => mutate(part),
+        ["mutate-verifier", parts @ ..] => mutate(parts),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS
@@ -144,9 +143,9 @@ fn under_load(time: Duration, program: Option<&str>) -> ExitCode {
     }
 }
 
-fn mutate(part: &str) -> ExitCode {
+fn mutate(parts: &[&str]) -> ExitCode {
     let done = Shell::new(&root()).map_err(|error| error.to_string());
-    match done.and_then(|shell| mutate::run(&shell, part)) {
+    match done.and_then(|shell| mutate::run(&shell, parts)) {
         Ok(checks) => {
             println!("{checks} checks, each of them tested");
             ExitCode::SUCCESS

@@ -47,6 +47,9 @@ pub(crate) async fn records(
             if at >= range.end {
                 return sender.finish();
             }
+            if !server.is_current(&caller) {
+                return;
+            }
             match page(&server, ledger, at..range.end, withheld).await {
                 Ok(next) => (bytes, at) = next,
                 Err(_) => return,

@@ -189,6 +189,11 @@ impl Server {
         }
     }
 
+    /// Whether a caller's token has neither been revoked nor expired since it was shown.
+    pub(crate) fn is_current(&self, caller: &Caller) -> bool {
+        caller.grant().is_some_and(|grant| self.tokens.is_current(&grant.id))
+    }
+
     /// Ends streams that would go on for ever.
     pub(crate) fn begin_to_stop(&self) {
         self.stopping.store(true, Ordering::Release);

@@ -103,6 +103,10 @@ impl Follow {
             if server.is_stopping() {
                 return sender.finish();
             }
+            // A token that was revoked or has expired ends the stream.
+            if !server.is_current(&closing.caller) {
+                return;
+            }
             let durable = server.engine.reads().progress(self.ledger).durable;
             if self.at >= durable {
                 tokio::time::sleep(POLL).await;
@@ -116,11 +120,6 @@ impl Follow {
                 continue;
             }
             let end = durable.min(self.at + WINDOW);
-            // A token that was revoked or has expired ends the stream.
-            let still = closing.caller.grant().is_some_and(|grant| server.tokens.is_current(&grant.id));
-            if !still {
-                return;
-            }
             let Ok((bytes, count)) = self.window(&server, end).await else { return };
             self.at = end;
             quiet = Duration::ZERO;

@@ -362,3 +362,74 @@ impl<'k> SegmentWriter<'k> {
         self.rows.push(row);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A segment in clear of three blocks.
+    fn segment() -> Vec<u8> {
+        let header = Header {
+            ledger: [9; 32],
+            class: Class::Control,
+            generation: 0,
+            first: 256,
+            end: 512,
+            key_id: [0; 16],
+        };
+        let mut writer = SegmentWriter::new(header, None, 1);
+        for first in [256, 300, 400] {
+            let bytes = vec![first as u8; 50];
+            writer.push_packed(PackedBlock { first, end: first + 10, count: 10, bytes }, || [0; 24]);
+        }
+        writer.finish(|| [0; 24]).unwrap()
+    }
+
+    /// Goal: a changed byte is told where it is, so that what else is in the file stays trustworthy. The file's hash alone
+    /// would find it as well, and tell nothing.
+    #[test]
+    fn every_flipped_byte_is_told_in_its_header_block_footer_or_trailer() {
+        let bytes = segment();
+        let blocks = check(&bytes).unwrap().blocks;
+        let (footer, trailer) =
+            (blocks[2].offset + u64::from(blocks[2].len), (bytes.len() - TRAILER_LEN) as u64);
+        for at in 0..bytes.len() as u64 {
+            let mut bad = bytes.clone();
+            bad[at as usize] ^= 1;
+            let error = check(&bad).unwrap_err();
+            let block = blocks.iter().find(|row| (row.offset..row.offset + u64::from(row.len)).contains(&at));
+            match block {
+                _ if at < HEADER_LEN as u64 => {
+                    assert!(error.offset < HEADER_LEN as u64, "byte {at}: {error}")
+                }
+                Some(row) => assert_eq!(error.offset, row.offset, "byte {at}: {error}"),
+                // The hash of a block that is written down wrong is told as the block's.
+                None if at < trailer => {
+                    assert!(
+                        error.offset >= footer || blocks.iter().any(|row| row.offset == error.offset),
+                        "byte {at}: {error}"
+                    );
+                }
+                // The pointer to the footer is told where it leads.
+                None if at < trailer + 8 => {}
+                None => assert_eq!(error.offset, trailer + 8, "byte {at}: {error}"),
+            }
+        }
+    }
+
+    /// Every hash made to fit: the form alone must tell.
+    #[test]
+    fn bytes_between_the_last_block_and_the_footer_are_found() {
+        let bytes = segment();
+        let body = bytes.len() - TRAILER_LEN;
+        let footer = Directory::footer_offset(&bytes[body..], bytes.len() as u64).unwrap();
+        let mut more = bytes[..footer as usize].to_vec();
+        more.extend_from_slice(b"between");
+        more.extend_from_slice(&bytes[footer as usize..body]);
+        more.extend_from_slice(&(footer + 7).to_be_bytes());
+        let hash: [u8; 32] = Sha256::digest(&more).into();
+        more.extend_from_slice(&hash);
+        let error = check(&more).unwrap_err();
+        assert_eq!(error.reason, "there are bytes between the last block and the footer");
+    }
+}

@@ -422,6 +422,31 @@ mod tests {
         }
     }
 
+    /// Each group has a hash of its own, which anybody can make fit: what ties it to its place is checked apart.
+    #[test]
+    fn a_whole_group_that_is_not_the_one_that_belongs_here_is_not_taken() {
+        let bytes = file(3);
+        let last = scan(&bytes, 0).unwrap().groups[2].clone();
+        let at = last.offset as usize;
+        let other = |change: &dyn Fn(&mut Group<'_>)| {
+            let mut group = last.group.clone();
+            change(&mut group);
+            let changed = [&bytes[..at], &group.encode().0].concat();
+            (scan(&changed, 0).unwrap().groups.len(), scan(&changed, at as u64 + 1).unwrap().tail)
+        };
+        assert_eq!(other(&|_| {}), (3, Tail::Clean));
+        let refused = |offset, reason| (2, Tail::Corrupt(DecodeError { offset, reason }));
+        let at = last.offset;
+        assert_eq!(
+            other(&|group| group.previous[0] ^= 1),
+            refused(at, "a group does not continue the chain")
+        );
+        assert_eq!(other(&|group| group.file[0] ^= 1), refused(at, "a group is of another file"));
+        assert_eq!(other(&|group| group.number += 1), refused(at, "a group's number is out of order"));
+        let synced = "a group calls bytes synced that come after it";
+        assert_eq!(other(&|group| group.synced_to = at + 1), refused(at, synced));
+    }
+
     #[test]
     fn groups_of_a_removed_file_in_a_block_that_was_never_written_are_a_torn_tail() {
         let (bytes, other) = (file(3), file_of([8; 16], 4));

@@ -115,6 +115,18 @@ pub const CHECKS: &[Check] = &[
         "Ok((group, ..)) if group.file != scan.header.0.key_id => {",
         "Ok(_) if false => {",
     ),
+    check(
+        "log: number of a group",
+        WAL,
+        "Ok((group, ..)) if group.number != scan.groups.len() as u64 => {",
+        "Ok(_) if false => {",
+    ),
+    check(
+        "log: synced bytes that come later",
+        WAL,
+        "Ok((group, ..)) if group.synced_to > at as u64 => {",
+        "Ok(_) if false => {",
+    ),
     check("log: hash of a group", WAL, "if stored != hash {", "if false {"),
     check(
         "log: what the next file says",

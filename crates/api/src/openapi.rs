@@ -128,11 +128,13 @@ fn path_parameters(path: &'static str) -> Vec<Value<'static>> {
 
 fn query_parameter(param: &Param) -> Value<'static> {
     let integer = |max: u64| {
-        object([
-            ("type", Value::from("integer")),
-            ("minimum", Value::from(0_u32)),
-            ("maximum", Value::from(max)),
-        ])
+        let mut schema =
+            Object::from_iter([("type", Value::from("integer")), ("minimum", Value::from(0_u32))]);
+        // Beyond it a JSON number says nothing certain; up to 2^64 - 1 such a number is still understood.
+        if max < u64::MAX >> 11 {
+            schema.insert("maximum", max);
+        }
+        Value::Object(schema)
     };
     let (required, schema) = match param.kind {
         ParamKind::Text => (false, object([("type", Value::from("string"))])),

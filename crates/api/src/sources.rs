@@ -1,11 +1,13 @@
 //! Opening sources and their epochs.
 
+use std::error::Error as _;
 use std::sync::Arc;
 
 use access::{Action, Grant};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
+use http_body_util::LengthLimitError;
 use ledger::{Opened, Pending, Refusal, Request, SourceState};
 use record::control::Numbering;
 use record::json::{self as strict, Object, Value};
@@ -159,8 +161,10 @@ impl Wanted {
             Some(_) => return Err(Problem::bad_body("member numbering must be source or server")),
         };
         let label = text("label")?.unwrap_or_default();
-        if label.len() > MAX_LABEL {
-            return Err(Problem::bad_body(format!("label is longer than {MAX_LABEL} bytes")));
+        if label.len() > MAX_LABEL || label.chars().any(char::is_control) {
+            let detail =
+                format!("label must be a text of at most {MAX_LABEL} bytes, without control characters");
+            return Err(Problem::bad_body(detail));
         }
         let previous_last = match object.get("previous_last_sequence") {
             None | Some(Value::Null) => None,
@@ -178,7 +182,10 @@ pub(crate) async fn small_body(server: &Server, body: Body) -> Result<Vec<u8>, P
     let limit = server.limits.small_body_bytes;
     match tokio::time::timeout(server.limits.body_wait, axum::body::to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes.to_vec()),
-        Ok(Err(_)) => Err(Problem::bad_body(format!("the body ended early or has more than {limit} bytes"))),
+        Ok(Err(error)) if error.source().is_some_and(|error| error.is::<LengthLimitError>()) => {
+            Err(Problem::too_large(format!("send at most {limit} bytes here")).with("limit", limit as u64))
+        }
+        Ok(Err(_)) => Err(Problem::bad_body("the body ended early")),
         Err(_) => Err(Problem::timeout()),
     }
 }

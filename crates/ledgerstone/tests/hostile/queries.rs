@@ -143,6 +143,21 @@ fn bodies() -> Vec<Row> {
             refused(404, "no-such-ledger"),
         ),
         row(
+            "a source with control characters in its label",
+            source("{\"ledger\":\"main\",\"label\":\"\\u001b[2J\\n\"}"),
+            bad(),
+        ),
+        row(
+            "a source with bidirectional controls in its label",
+            source("{\"ledger\":\"main\",\"label\":\"\\u202e\"}"),
+            answered(200),
+        ),
+        row(
+            "a source in 65 KiB",
+            small("sources", "{admin}", " ".repeat(65 << 10)),
+            refused(413, "too-large"),
+        ),
+        row(
             "an epoch behind 2^64",
             small(
                 "sources/{number}/epochs",

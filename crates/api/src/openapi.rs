@@ -200,6 +200,7 @@ fn problem() -> Value<'static> {
                 ("title", text()),
                 ("status", object([("type", Value::from("integer"))])),
                 ("detail", text()),
+                ("request", text()),
             ]),
         ),
         ("required", Value::from(["type", "title", "status", "detail"].map(Value::from).to_vec())),

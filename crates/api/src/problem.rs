@@ -184,6 +184,9 @@ impl IntoResponse for Problem {
         object.insert("title", self.title);
         object.insert("status", u32::from(self.status.as_u16()));
         object.insert("detail", self.detail);
+        if let Some(request) = crate::trace::current() {
+            object.insert("request", request);
+        }
         for (name, value) in self.fields {
             object.insert(name, value);
         }

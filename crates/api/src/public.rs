@@ -17,6 +17,13 @@ pub(crate) async fn healthz(State(server): State<Arc<Server>>) -> Response {
     (code, json::response(json::text(&Value::Object(body)))).into_response()
 }
 
+/// `GET /readyz`: whether appends may be sent here.
+pub(crate) async fn readyz(State(server): State<Arc<Server>>) -> Response {
+    let status = if server.is_stopping() { Status::Stopped } else { server.engine.status() };
+    let (code, body) = health(&status, server.ledgers().len());
+    (code, json::response(json::text(&Value::Object(body)))).into_response()
+}
+
 fn health(status: &Status, ledgers: usize) -> (StatusCode, Object<'static>) {
     let (word, reason) = match status {
         Status::Running => {

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::server::Server;
 use crate::{
-    append, events, ledgers, openapi, proof, public, records, search, sources, statics, tail, tokens,
+    append, events, ledgers, metrics, openapi, proof, public, records, search, sources, statics, tail, tokens,
 };
 
 /// One route.
@@ -83,6 +83,14 @@ pub(crate) fn routes() -> Vec<Route> {
 fn open() -> Vec<Route> {
     vec![
         read("/healthz", None, "Whether the server records; 503 while it can't", &[], JSON, public::healthz),
+        read(
+            "/readyz",
+            None,
+            "Whether appends are taken; 503 while they are not, or the server stops",
+            &[],
+            JSON,
+            public::readyz,
+        ),
         read(
             "/.well-known/ledgerstone",
             None,
@@ -240,6 +248,14 @@ fn administration() -> Vec<Route> {
             &[],
             JSON,
             sources::list,
+        ),
+        read(
+            "/metrics",
+            Some(Action::Status),
+            "State and counts for Prometheus (text format 0.0.4)",
+            &[],
+            metrics::CONTENT_TYPE,
+            metrics::serve,
         ),
         write(
             "/v1/sources",

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use access::{SYSTEM, Tokens};
@@ -22,9 +22,11 @@ use crate::audit::{self, Access, Audit};
 use crate::auth::{self, Caller};
 use crate::guard::guard;
 use crate::limits::Limits;
+use crate::metrics::{self, Counters, Supervision};
 use crate::problem::{Kind, Problem};
 use crate::routes::routes;
 use crate::tls::Tls;
+use crate::trace;
 
 /// How soon after the start the checkpoint of the ledger of accesses is entered elsewhere for the first time.
 const FIRST_SPREAD: Duration = Duration::from_secs(60);
@@ -69,6 +71,8 @@ pub struct Server {
     pub(crate) audit: Audit,
     /// Authenticates the cursors of this run.
     pub(crate) cursor_key: [u8; 32],
+    pub(crate) counters: Counters,
+    supervision: OnceLock<Supervision>,
     stopping: AtomicBool,
     ledgers: Vec<Ledger>,
     by_name: HashMap<String, usize>,
@@ -147,6 +151,8 @@ impl Server {
             gates,
             audit,
             cursor_key,
+            counters: Counters::default(),
+            supervision: OnceLock::new(),
             stopping: AtomicBool::new(false),
             ledgers,
             by_name,
@@ -192,6 +198,35 @@ impl Server {
     /// Whether a caller's token has neither been revoked nor expired since it was shown.
     pub(crate) fn is_current(&self, caller: &Caller) -> bool {
         caller.grant().is_some_and(|grant| self.tokens.is_current(&grant.id))
+    }
+
+    /// Puts on record what another process did to a file of the store.
+    pub fn foreign_write(&self, foreign: &watch::Foreign) {
+        let mut access = Access::new("store.foreign-write").object(&foreign.path);
+        let known = [
+            ("kind", Some(foreign.kind.name().to_owned())),
+            ("pid", foreign.pid.map(|pid| pid.to_string())),
+            ("uid", foreign.uid.map(|uid| uid.to_string())),
+            ("exe", foreign.exe.clone()),
+            ("command", foreign.command.clone()),
+        ];
+        access.more.extend(known.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        self.audit.note(None, &access);
+    }
+    /// Puts on record that verification has found damage.
+    pub fn damage_found(&self, alarm: &scrub::Alarm) {
+        let mut access = Access::new("store.damage").object(&alarm.file);
+        access.ledger = alarm.entries.as_ref().map(|(ledger, ..)| ledger.clone());
+        access.more.push(("kind", alarm.kind.clone()));
+        access.more.push(("detail", alarm.detail.clone()));
+        self.audit.note(None, &access);
+    }
+    /// Says what else there is to show in metrics; only the first time counts.
+    pub fn supervise(&self, supervision: Supervision) {
+        drop(self.supervision.set(supervision));
+    }
+    pub(crate) fn supervision(&self) -> Option<&Supervision> {
+        self.supervision.get()
     }
 
     /// Ends streams that would go on for ever.
@@ -287,6 +322,8 @@ pub fn router(server: Arc<Server>) -> Router {
         .layer(from_fn_with_state(server.clone(), record_refusals))
         .layer(from_fn_with_state(server.clone(), auth::identify))
         .layer(from_fn_with_state(server.limits.head_bytes, guard))
+        .layer(from_fn_with_state(server.clone(), metrics::count))
+        .layer(from_fn_with_state(server.clone(), trace::trace))
         .with_state(server)
 }
 

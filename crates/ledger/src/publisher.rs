@@ -250,6 +250,7 @@ impl Publisher {
             checkpoint,
             edge: tree.tiles.partials().map(|(tile, hashes)| (tile, hashes.to_vec())).collect(),
             bundle: tree.bundle.clone(),
+            at_ms: self.shared.env.now_ms(),
         };
         let path = layout::checkpoint(&identity.name);
         let temporary = format!("{path}.tmp");

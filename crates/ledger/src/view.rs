@@ -71,6 +71,8 @@ pub struct Published {
     pub edge: Vec<(Tile, Vec<Hash>)>,
     /// The entries of the partial bundle, if there is one.
     pub bundle: Vec<u8>,
+    /// When it was published, unix milliseconds.
+    pub at_ms: u64,
 }
 
 impl View {

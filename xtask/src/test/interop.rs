@@ -50,6 +50,9 @@ pub fn program_log(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     let (vkey, token) = (at("vkey"), at("data/admin.token"));
     let fsck = ["scripts/interop/fsck.sh", &url, &vkey, word("origin")?, &token, &cache];
     shell.run(&mut shell.command("sh", &fsck))?;
+    fs::write(at("metrics"), server.get("/metrics")?.body).map_err(io)?;
+    let metrics = ["scripts/interop/metrics.py", "--cache", &cache, &at("metrics")];
+    checked(shell.run(&mut shell.command("python3", &metrics)))?;
     server.stop()?;
     Ok(done)
 }

@@ -61,7 +61,9 @@ pub(crate) async fn append(
         }
     };
     let inbound = Inbound::new(coding, body, &server.limits);
-    let tally = Pump::new(&server, ledger, &params, inbound).run().await.into_result()?;
+    let tally = Pump::new(&server, ledger, &params, inbound).run().await;
+    server.counters.recorded(tally.added(), tally.repeated());
+    let tally = tally.into_result()?;
     let published = match params.committed {
         true => Some(committed(&server, ledger, &tally).await?),
         false => None,

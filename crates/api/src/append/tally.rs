@@ -68,6 +68,16 @@ impl Tally {
         self.failure.is_some()
     }
 
+    /// Records that this request added.
+    pub(super) fn added(&self) -> u64 {
+        (self.count + self.beyond).saturating_sub(self.duplicates)
+    }
+
+    /// Records that were there already.
+    pub(super) fn repeated(&self) -> u64 {
+        self.duplicates
+    }
+
     /// Index of the first record and of the last; `None` if there are none.
     pub(super) fn ends(&self) -> Option<(u64, u64)> {
         Some((self.ranges.first()?.0, self.ranges.last()?.1))

@@ -25,6 +25,8 @@ const MATRIX: &[(&str, &str, &str, Option<Allowed>)] = {
     const EPOCH: &str = r#"{"ledger":"L","numbering":"server"}"#;
     &[
         ("GET", "/healthz", "", None),
+        ("GET", "/readyz", "", None),
+        ("GET", "/metrics", "", Some(&[Auditor, Operator, Admin])),
         ("GET", "/.well-known/ledgerstone", "", None),
         ("GET", "/openapi.json", "", None),
         ("GET", "/P/checkpoint", "", None),

@@ -21,6 +21,7 @@ use crate::moody::{MoodyDisk, Temper};
 pub struct Site {
     pub dir: TempDir,
     pub engine: Arc<Engine>,
+    pub server: Arc<Server>,
     pub address: String,
     pub admin: String,
     pub temper: Temper,
@@ -66,6 +67,7 @@ impl Site {
         let (tokens, admin) = Tokens::open(token_disk, env.clone()).unwrap();
         let settings = Settings { limits: setup.limits, open: setup.open, tls: None };
         let server = Server::new(engine.clone(), tokens, env, settings).unwrap();
+        let served = server.clone();
         let (stop, stopping) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::channel();
         let serving = std::thread::spawn(move || {
@@ -77,7 +79,7 @@ impl Site {
                 let stopping = async {
                     let _ = stopping.await;
                 };
-                api::serve(server, listener, stopping).await.unwrap();
+                api::serve(served, listener, stopping).await.unwrap();
             });
         });
         let config = Agent::config_builder()
@@ -87,6 +89,7 @@ impl Site {
         Self {
             dir,
             engine,
+            server,
             address: address.recv().unwrap(),
             admin: admin.unwrap(),
             temper,

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use env::Env;
+use serde_json::Value;
 use watch::{Foreign, Kind, Method, Root, Watch};
 
+use super::log::{log, log_with};
 use super::plan::Plan;
-use super::watch::log;
 
 /// Starts it, after the engine has opened the store. Each foreign write is logged and handed to `record`, which may
 /// take its time. That nothing can be watched is told and leaves a server that records all the same.
@@ -20,7 +21,7 @@ pub(super) fn start(
     let roots = [Root { label: "", path: full(&plan.data) }, Root { label: "keys:", path: full(&plan.keys) }];
     let teller = env.clone();
     let started = Watch::start(&roots, env.clone(), move |foreign| {
-        log(teller.as_ref(), &sentence(&foreign));
+        log_with(teller.as_ref(), &sentence(&foreign), &fields(&foreign));
         record(&foreign);
     });
     match started {
@@ -50,6 +51,18 @@ pub(super) fn start(
             None
         }
     }
+}
+
+/// The same for programs.
+fn fields(foreign: &Foreign) -> Vec<(&'static str, Value)> {
+    let known = [
+        ("file", Some(Value::from(foreign.path.as_str()))),
+        ("done", Some(Value::from(foreign.kind.name()))),
+        ("pid", foreign.pid.map(Value::from)),
+        ("uid", foreign.uid.map(Value::from)),
+        ("exe", foreign.exe.as_deref().map(Value::from)),
+    ];
+    known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 fn sentence(foreign: &Foreign) -> String {

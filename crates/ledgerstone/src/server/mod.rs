@@ -4,6 +4,7 @@ mod banner;
 mod directory;
 mod files;
 mod foreign;
+mod log;
 mod plan;
 mod scrub;
 mod watch;
@@ -26,9 +27,9 @@ use crate::cli::Up;
 use crate::failure::{About, Failure};
 use crate::terminal;
 use files::Chosen;
+use log::log;
 use plan::Plan;
 pub(crate) use plan::tls_files;
-use watch::log;
 
 /// How long requests that still run are waited for once the server has stopped listening.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -36,6 +37,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let chosen = Chosen::read(&up.data, up.settings.as_deref())?;
     let plan = Plan::resolve(&up, chosen.settings.clone(), chosen.hash())?;
+    log::set_json(plan.log_json);
     directory::prepare(&plan.data)?;
     let lock = directory::lock(&plan.data)?;
     directory::check_apart(&plan.data, &plan.keys)?;
@@ -54,8 +56,6 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let engine = Engine::start(data, keys, env.clone(), plan.options.clone());
     let engine = Arc::new(engine.map_err(|fault| explain(&fault, &plan))?);
     let bound = listener.local_addr().map_err(|error| Failure::trouble(format!("can't listen: {error}")))?;
-    let scrub = self::scrub::start(&plan, env.clone());
-    let foreign = foreign::start(&plan, env.clone(), |_| {});
     let ledgers = engine.reads().ledgers();
     let certified = plan.tls.as_ref().zip(tls.as_ref().map(|tls| tls.status().names));
     let certified = certified.map(|(files, names)| (files.certificate.as_path(), names));
@@ -73,6 +73,24 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
     let server = server.map_err(|error| Failure::trouble(error.to_string()))?;
     server.started(&chosen.hash(), files::program_hash());
+    // Neither may hold the server: one may take a while to end.
+    let (of_scrub, of_foreign) = (Arc::downgrade(&server), Arc::downgrade(&server));
+    let scrub = self::scrub::start(&plan, env.clone(), move |alarm| {
+        if let Some(server) = of_scrub.upgrade() {
+            server.damage_found(alarm);
+        }
+    });
+    let foreign = foreign::start(&plan, env.clone(), move |write| {
+        if let Some(server) = of_foreign.upgrade() {
+            server.foreign_write(write);
+        }
+    });
+    server.supervise(api::Supervision {
+        scrub: scrub.as_ref().map(::scrub::Scrub::handle),
+        watch: foreign.as_ref().map(::watch::Watch::handle),
+        data: Some(plan.data.clone()),
+        answered: plan.log_requests.then(|| log::requests(env.clone())),
+    });
     let served = serve(server.clone(), listener, &banner, env.as_ref());
     if let Some(scrub) = scrub {
         scrub.stop(self::scrub::PATIENCE);
@@ -142,7 +160,8 @@ fn serve(
         let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
         tokio::spawn(async move {
             signals.next().await;
-            terminal::tell("stopping; what is waiting is finished first, a second signal stops at once");
+            let told = "info: stopping; what is waiting is finished first, a second signal stops at once";
+            log(&SystemEnv::new(), told);
             drop(stop);
             signals.next().await;
             std::process::exit(2);

@@ -25,6 +25,10 @@ pub(crate) struct Plan {
     pub options: Options,
     pub open: api::Open,
     pub scrub: scrub::Options,
+    /// Whether the log is JSON.
+    pub log_json: bool,
+    /// Whether each request is logged.
+    pub log_requests: bool,
     /// Certificate and key, if there are any: then everything goes over TLS.
     pub tls: Option<api::TlsFiles>,
 }
@@ -64,8 +68,10 @@ impl Plan {
             mib_per_s: settings.scrub_mib_per_s.unwrap_or(SCRUB_MIB_PER_S),
             pause: Duration::from_secs(settings.scrub_pause_s.unwrap_or(SCRUB_PAUSE_S)),
         };
+        let log_json = settings.log_format.as_deref() == Some("json");
+        let log_requests = settings.log_requests == Some(true);
         let options = options(up, settings, settings_hash);
-        Ok(Plan { listen, data: up.data.clone(), keys, options, open, scrub, tls })
+        Ok(Plan { listen, data: up.data.clone(), keys, options, open, scrub, log_json, log_requests, tls })
     }
 }
 

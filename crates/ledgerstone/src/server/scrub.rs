@@ -6,16 +6,22 @@ use std::time::Duration;
 use ::scrub::{Alarm, Cycle, News, Scrub};
 use env::Env;
 use evidence::verify::Verdict;
+use serde_json::Value;
 use storage::{Disk, LocalDisk};
 
+use super::log::{log, log_with};
 use super::plan::Plan;
-use super::watch::log;
 
 /// How long a stop waits for verification to end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Starts it. That it can't start is told and leaves a server that records all the same.
-pub(super) fn start(plan: &Plan, env: Arc<dyn Env>) -> Option<Scrub> {
+/// Starts it. Damage is logged and handed to `record`. That it can't start is told and leaves a server that records all
+/// the same.
+pub(super) fn start(
+    plan: &Plan,
+    env: Arc<dyn Env>,
+    mut record: impl FnMut(&Alarm) + Send + 'static,
+) -> Option<Scrub> {
     // Disks of its own: it reads beside the engine and must not wait for it.
     let open = |dir| LocalDisk::open(dir).map(|disk| Arc::new(disk) as Arc<dyn Disk>);
     let teller = env.clone();
@@ -23,8 +29,11 @@ pub(super) fn start(plan: &Plan, env: Arc<dyn Env>) -> Option<Scrub> {
     let started = open(&plan.data).and_then(|data| {
         let keys = open(&plan.keys)?;
         Scrub::start(plan.scrub, data, Some(keys), env.clone(), move |news| {
+            if let News::Damage(alarm) = &news {
+                record(alarm);
+            }
             if let Some(sentence) = sentence(&news, &mut before) {
-                log(teller.as_ref(), &sentence);
+                log_with(teller.as_ref(), &sentence, &fields(&news));
             }
         })
     });
@@ -41,6 +50,24 @@ pub(super) fn start(plan: &Plan, env: Arc<dyn Env>) -> Option<Scrub> {
             log(env.as_ref(), &format!("error: the store is not verified while it runs: {error}"));
             None
         }
+    }
+}
+
+/// The same for programs.
+fn fields(news: &News<'_>) -> Vec<(&'static str, Value)> {
+    match news {
+        News::Damage(alarm) => vec![
+            ("file", alarm.file.as_str().into()),
+            ("damage", alarm.kind.as_str().into()),
+            ("first_seen_ms", alarm.first_seen_ms.into()),
+        ],
+        News::Ended(cycle, state) => vec![
+            ("verdict", cycle.verdict.word().into()),
+            ("took_ms", cycle.took_ms.into()),
+            ("bytes", cycle.bytes.into()),
+            ("alarms", (state.alarms.len() as u64 + state.alarms_beyond).into()),
+        ],
+        News::Good(_) | News::Unkept(_) => Vec::new(),
     }
 }
 

@@ -7,18 +7,10 @@ use std::time::Duration;
 use env::Env;
 use ledger::{Engine, Status};
 
-use crate::terminal;
-use crate::time::rfc3339;
+use super::log::log;
 
 /// How often the state is asked for.
 const POLL: Duration = Duration::from_millis(200);
-
-/// Logs a sentence with the time in front.
-pub(super) fn log(env: &dyn Env, sentence: &str) {
-    for line in sentence.lines() {
-        terminal::tell(&format!("{} {}", rfc3339(env.now_ms()), terminal::escape(line)));
-    }
-}
 
 /// Watches until the other end of `stop` is dropped.
 pub(super) fn watch(engine: &Arc<Engine>, tls: Option<&api::Tls>, env: &dyn Env, stop: &Receiver<()>) {

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Ledgers,
     /// True or false.
     Switch,
+    /// One of these words.
+    Words(&'static [&'static str]),
     /// A whole number within bounds, and a divisor of it.
     Number { min: u64, max: u64, multiple_of: u64 },
 }
@@ -148,6 +150,18 @@ pub(crate) const KEYS: &[Key] = &[
         kind: number(1, 2_592_000),
         default: "600",
         meaning: "Pause between the end of one full verification and the next.",
+    },
+    Key {
+        path: "log.format",
+        kind: Kind::Words(&["text", "json"]),
+        default: "\"text\"",
+        meaning: "How the running server logs on standard error: sentences, or one JSON object a line.",
+    },
+    Key {
+        path: "log.requests",
+        kind: Kind::Switch,
+        default: "false",
+        meaning: "Logs a line for each request: method, route, status, time taken, address and request id.",
     },
 ];
 

@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub reserve_mib: Option<u64>,
     pub scrub_mib_per_s: Option<u64>,
     pub scrub_pause_s: Option<u64>,
+    pub log_format: Option<String>,
+    pub log_requests: Option<bool>,
 }
 
 /// One thing that is wrong with a settings file.
@@ -118,6 +120,8 @@ impl Settings {
                 ("limits.reserve_mib", Setting::Number(value)) => settings.reserve_mib = Some(value),
                 ("scrub.mib_per_s", Setting::Number(value)) => settings.scrub_mib_per_s = Some(value),
                 ("scrub.pause_s", Setting::Number(value)) => settings.scrub_pause_s = Some(value),
+                ("log.format", Setting::Text(value)) => settings.log_format = Some(value),
+                ("log.requests", Setting::Switch(value)) => settings.log_requests = Some(value),
                 // `read` lets through only what the table of keys names, each with its kind.
                 (path, _) => debug_assert!(false, "a key without a field: {path}"),
             }
@@ -169,6 +173,10 @@ fn read(path: &str, value: &Spanned<DeValue<'_>>) -> Result<Setting, String> {
         },
         Kind::Origin => origin(text()?),
         Kind::Ledgers => ledgers(value),
+        Kind::Words(words) => match text()? {
+            word if words.contains(&word) => Ok(Setting::Text(word.to_owned())),
+            _ => Err(format!("must be one of: {}", words.join(", "))),
+        },
         Kind::Switch => value.as_bool().map(Setting::Switch).ok_or_else(|| expected("true or false", value)),
         Kind::Number { .. } => number(key, value),
     }

@@ -92,6 +92,7 @@ fn each_kind_of_value_is_checked() {
     check_mistake("commit = 5", 1, "no such setting");
     check_mistake("[limits]\nqueue_mib = -1", 2, "from 1 to 65536");
     check_mistake("[limits]\nqueue_mib = 99999999999999999999999999", 2, "from 1 to 65536");
+    check_mistake("[log]\nformat = \"xml\"", 2, "must be one of: text, json");
     check_mistake("[open]\ntiles = 1", 2, "true or false");
 }
 

@@ -34,6 +34,7 @@ fn what_another_process_does_is_told_and_what_the_server_does_is_not() {
         child.id()
     })
     .into();
+    let recorded = rig.ask(&server, &["access", "store.foreign-write"]);
     let (_, log) = server.terminate();
     if log.contains("of writes to the store by other processes this is noticed") {
         println!("skipped: fanotify can't be used here");
@@ -44,6 +45,7 @@ fn what_another_process_does_is_told_and_what_the_server_does_is_not() {
     assert!(names(&["was made", ": note by"]), "{log}");
     assert!(names(&["was removed", ": note by"]), "{log}");
     assert!(names(&["other attributes", "keys:data by"]), "{log}");
+    assert!(recorded.out.contains("store.foreign-write"), "{recorded:?}");
     let named = names(&["was made", &format!("process {}", pids[0]), "echo x"]);
     assert!(named || names(&["does not name"]), "{log}");
 }

@@ -159,6 +159,7 @@ impl<'a> Pump<'a> {
         match chunk {
             Ok(Some(chunk)) => {
                 self.read += chunk.len();
+                self.server.counters.inflated(chunk.len());
                 self.cutter.push(&chunk);
                 if self.body.as_ref().is_some_and(Inbound::is_at_end) {
                     return self.end();

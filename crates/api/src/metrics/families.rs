@@ -1,0 +1,196 @@
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use evidence::layout;
+use evidence::verify::Verdict;
+use ledger::{Reads, Status};
+use scrub::ScrubState;
+use storage::LocalDisk;
+use watch::{Method, WatchState};
+
+use super::page::{Page, Type, number, seconds};
+use super::{Outcome, process};
+use crate::server::Server;
+
+/// The whole page. `shown`: the ledgers that whoever asks may see.
+pub(super) fn page(server: &Server, reads: &Reads, shown: &[usize]) -> String {
+    let now_ms = server.env.now_ms();
+    let mut page = Page::default();
+    state(&mut page, server);
+    ledgers(&mut page, server, reads, shown, now_ms);
+    requests(&mut page, server);
+    let supervision = server.supervision();
+    if let Some(data) = supervision.and_then(|supervision| supervision.data.as_deref()) {
+        disk(&mut page, data);
+    }
+    if let Some(scrub) = supervision.and_then(|supervision| supervision.scrub.as_ref()) {
+        verification(&mut page, &scrub.state(), now_ms);
+    }
+    if let Some(watch) = supervision.and_then(|supervision| supervision.watch.as_ref()) {
+        foreign(&mut page, &watch.state());
+    }
+    process::families(&mut page);
+    page.into_text()
+}
+
+fn state(page: &mut Page, server: &Server) {
+    page.family("ledgerstone_build_info", Type::Gauge, "The program's version; always 1.")
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    let status = server.engine.status();
+    let states = [
+        ("running", matches!(status, Status::Running)),
+        ("suspended", matches!(status, Status::Suspended { .. })),
+        ("damaged", matches!(status, Status::Damaged { .. })),
+        ("stopped", matches!(status, Status::Stopped)),
+    ];
+    page.family(
+        "ledgerstone_status",
+        Type::Gauge,
+        "What the engine is doing: 1 for the present state. Nothing is recorded unless it is running.",
+    );
+    for (state, is) in states {
+        page.sample(&[("state", state)], f64::from(u8::from(is)));
+    }
+}
+
+fn ledgers(page: &mut Page, server: &Server, reads: &Reads, shown: &[usize], now_ms: u64) {
+    let each = |page: &mut Page, value: &dyn Fn(usize) -> Option<f64>| {
+        for &at in shown {
+            if let Some(value) = value(at) {
+                page.sample(&[("ledger", server.ledgers()[at].info.name.as_str())], value);
+            }
+        }
+    };
+    page.family("ledgerstone_durable_entries", Type::Gauge, "Entries that survive a power cut.");
+    each(page, &|at| Some(number(reads.progress(at).durable)));
+    page.family("ledgerstone_committed_entries", Type::Gauge, "Entries in the newest signed checkpoint.");
+    each(page, &|at| Some(number(reads.progress(at).committed)));
+    page.family("ledgerstone_sealed_entries", Type::Gauge, "Entries in sealed segments.");
+    each(page, &|at| Some(number(reads.progress(at).sealed)));
+    page.family(
+        "ledgerstone_checkpoint_age_seconds",
+        Type::Gauge,
+        "Time since the newest checkpoint of this run was published.",
+    );
+    each(page, &|at| Some(seconds(now_ms.saturating_sub(reads.published(at)?.at_ms))));
+}
+
+fn requests(page: &mut Page, server: &Server) {
+    let counters = &server.counters;
+    let count = |of: &AtomicU64| number(of.load(Ordering::Relaxed));
+    page.family("ledgerstone_http_answers_total", Type::Counter, "Answers by class of status.");
+    for (class, name) in [(2, "2xx"), (3, "3xx"), (4, "4xx"), (5, "5xx")] {
+        page.sample(&[("class", name)], count(&counters.answers[class]));
+    }
+    page.family("ledgerstone_appends_total", Type::Counter, "Requests to append by what became of them.");
+    for outcome in Outcome::ALL {
+        page.sample(&[("outcome", outcome.name())], count(&counters.appends[outcome as usize]));
+    }
+    page.family("ledgerstone_appended_records_total", Type::Counter, "Records that requests have added.")
+        .sample(&[], count(&counters.records));
+    page.family(
+        "ledgerstone_repeated_records_total",
+        Type::Counter,
+        "Records sent again that were on record already.",
+    )
+    .sample(&[], count(&counters.duplicates));
+    page.family(
+        "ledgerstone_appended_bytes_total",
+        Type::Counter,
+        "Bytes read from bodies of requests to append, after inflating.",
+    )
+    .sample(&[], count(&counters.bytes));
+    let gates = &server.gates;
+    let permits = u64::from(gates.queue_permits);
+    let waiting = permits.saturating_sub(gates.queue.available_permits() as u64);
+    page.family(
+        "ledgerstone_append_queue_bytes",
+        Type::Gauge,
+        "Prepared records that wait to be written, rounded up to KiB each.",
+    )
+    .sample(&[], number(waiting * 1024));
+    page.family("ledgerstone_append_queue_limit_bytes", Type::Gauge, "Most that may wait.")
+        .sample(&[], number(permits * 1024));
+}
+
+fn disk(page: &mut Page, data: &Path) {
+    let free = LocalDisk::open(data).and_then(|disk| disk.free_bytes());
+    if let Ok(free) = free {
+        page.family("ledgerstone_disk_free_bytes", Type::Gauge, "Space left on the data directory's disk.")
+            .sample(&[], number(free));
+    }
+    if let Ok(files) = fs::read_dir(data.join(layout::WAL)) {
+        let lengths = files.flatten().filter_map(|file| file.metadata().ok()).map(|meta| meta.len());
+        let (count, bytes) = lengths.fold((0_u64, 0_u64), |(count, bytes), len| (count + 1, bytes + len));
+        page.family("ledgerstone_wal_files", Type::Gauge, "Files of the write-ahead log.")
+            .sample(&[], number(count));
+        page.family("ledgerstone_wal_bytes", Type::Gauge, "Their length.").sample(&[], number(bytes));
+    }
+}
+
+fn verification(page: &mut Page, state: &ScrubState, now_ms: u64) {
+    page.family(
+        "ledgerstone_scrub_budget_bytes_per_second",
+        Type::Gauge,
+        "How fast the store is verified while it runs; 0 if that is switched off.",
+    )
+    .sample(&[], number(state.mib_per_s << 20));
+    if let Some(last) = &state.last {
+        page.family("ledgerstone_scrub_age_seconds", Type::Gauge, "Time since the last full verification.")
+            .sample(&[], seconds(now_ms.saturating_sub(last.ended_ms)));
+        page.family("ledgerstone_scrub_duration_seconds", Type::Gauge, "How long it took.")
+            .sample(&[], seconds(last.took_ms));
+        page.family("ledgerstone_scrub_verdict", Type::Gauge, "What came of it: 1 for the verdict.");
+        for verdict in [Verdict::Proven, Verdict::Disproven, Verdict::Undecidable] {
+            let is = f64::from(u8::from(last.verdict == verdict));
+            page.sample(&[("verdict", verdict.word())], is);
+        }
+    }
+    let progress = state.running.map_or(0.0, |running| f64::from(running.percent) / 100.0);
+    page.family(
+        "ledgerstone_scrub_progress_ratio",
+        Type::Gauge,
+        "About how far the present verification is; 0 between two.",
+    )
+    .sample(&[], progress);
+    page.family("ledgerstone_scrub_cycles_total", Type::Counter, "Full verifications since the start.")
+        .sample(&[], number(state.cycles));
+    page.family(
+        "ledgerstone_scrub_alarms",
+        Type::Gauge,
+        "Damage found and not yet both found good again and acknowledged by a start.",
+    )
+    .sample(&[], number(state.alarms.len() as u64 + state.alarms_beyond));
+}
+
+fn foreign(page: &mut Page, state: &WatchState) {
+    let methods = [
+        ("fanotify-with-pid", state.method == Method::Fanotify { pids: true }),
+        ("fanotify", state.method == Method::Fanotify { pids: false }),
+        ("inotify", matches!(state.method, Method::Inotify { .. })),
+        ("none", matches!(state.method, Method::Blind { .. })),
+    ];
+    page.family(
+        "ledgerstone_watch_method",
+        Type::Gauge,
+        "How writes to the store by other processes are noticed: 1 for the present way.",
+    );
+    for (name, is) in methods {
+        page.sample(&[("method", name)], f64::from(u8::from(is)));
+    }
+    page.family("ledgerstone_watched_directories", Type::Gauge, "Directories of the store that are watched.")
+        .sample(&[], number(state.directories));
+    page.family(
+        "ledgerstone_foreign_writes_total",
+        Type::Counter,
+        "What other processes did to files of the store since the start.",
+    )
+    .sample(&[], number(state.seen));
+    page.family(
+        "ledgerstone_foreign_write_overflows_total",
+        Type::Counter,
+        "How often the kernel's queue of such writes ran over, so that some are not known.",
+    )
+    .sample(&[], number(state.overflows));
+}

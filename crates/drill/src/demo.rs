@@ -82,23 +82,7 @@ pub(crate) fn foreign(dir: &Path, seed: u64) -> Result<Pair, DrillError> {
 
 /// Opens or creates a store, appends half of its events, leaves a torn tail, starts again, and stops in order.
 fn grow(pair: &Pair, seed: u64, first: u64) -> Result<(), DrillError> {
-    let open = |seed: u64| -> Result<Core, DrillError> {
-        let disk = |path: &Path| -> Result<Arc<dyn Disk>, DrillError> {
-            Ok(Arc::new(LocalDisk::open(path).map_err(DrillError::Copy)?))
-        };
-        let options = Options {
-            ledgers: vec!["main".to_owned(), "second".to_owned(), "quiet".to_owned()],
-            settings: Some(Sha256::digest(SETTINGS).into()),
-            seal_entries: 256,
-            wal_file_bytes: 16 << 10,
-            reserve_bytes: 512,
-            ..Options::default()
-        };
-        let clock = START_MS + (first + 1) * 10_000 + if seed & 1 == 0 { 0 } else { 5_000_000 };
-        let env = Arc::new(SeededEnv::new(seed, clock));
-        Ok(Core::open(disk(&pair.data)?, disk(&pair.keys)?, env, options)?)
-    };
-    let mut core = open(seed.rotate_left(8) & !1)?;
+    let mut core = open(pair, seed.rotate_left(8) & !1, first)?;
     let mut dice = Dice::new(seed);
     for number in (first..first + HALF).step_by(40) {
         append(&mut core, 0, number..number + 40, &mut dice)?;
@@ -110,7 +94,7 @@ fn grow(pair: &Pair, seed: u64, first: u64) -> Result<(), DrillError> {
     core.publish()?;
     drop(core);
     tear(&pair.data).map_err(DrillError::Copy)?;
-    let mut core = open(seed.rotate_left(8) | 1)?;
+    let mut core = open(pair, seed.rotate_left(8) | 1, first)?;
     append(&mut core, 0, first + HALF..first + HALF + 30, &mut dice)?;
     core.publish()?;
     core.stop()?;
@@ -127,6 +111,32 @@ fn grow(pair: &Pair, seed: u64, first: u64) -> Result<(), DrillError> {
         fs::write(pair.data.join(name), bytes).map_err(DrillError::Copy)?;
     }
     Ok(())
+}
+
+fn open(pair: &Pair, seed: u64, first: u64) -> Result<Core, DrillError> {
+    let disk = |path: &Path| -> Result<Arc<dyn Disk>, DrillError> {
+        Ok(Arc::new(LocalDisk::open(path).map_err(DrillError::Copy)?))
+    };
+    let options = Options {
+        ledgers: vec!["main".to_owned(), "second".to_owned(), "quiet".to_owned()],
+        settings: Some(Sha256::digest(SETTINGS).into()),
+        seal_entries: 256,
+        wal_file_bytes: 16 << 10,
+        reserve_bytes: 512,
+        ..Options::default()
+    };
+    let clock = START_MS + (first + 1) * 10_000 + if seed & 1 == 0 { 0 } else { 5_000_000 };
+    let env = Arc::new(SeededEnv::new(seed, clock));
+    Ok(Core::open(disk(&pair.data)?, disk(&pair.keys)?, env, options)?)
+}
+
+/// Goes on with a store and is cut off.
+#[cfg(test)]
+pub(crate) fn cut_off(pair: &Pair, seed: u64) -> Result<(), DrillError> {
+    let mut core = open(pair, seed, 3 * HALF)?;
+    append(&mut core, 0, 3 * HALF..3 * HALF + 100, &mut Dice::new(seed))?;
+    core.publish()?;
+    append(&mut core, 1, 3 * HALF..3 * HALF + 10, &mut Dice::new(seed))
 }
 
 fn append(

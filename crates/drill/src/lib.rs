@@ -10,6 +10,8 @@ mod map;
 mod operators;
 mod random;
 mod scene;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;

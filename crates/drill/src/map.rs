@@ -123,6 +123,8 @@ impl File {
         let differs = old.iter().zip(new).position(|(a, b)| a != b);
         let offset = differs.unwrap_or(old.len().min(new.len())) as u64;
         let group = match &self.what {
+            // A file that is whole and another's is told where it stops fitting.
+            What::Wal { .. } if offset < wal::HEADER_LEN as u64 && FileHeader::decode(new).is_ok() => None,
             What::Wal { groups, kept, .. } => {
                 let ends = std::iter::once((0, wal::HEADER_LEN as u64)).chain(groups.iter().copied());
                 let found =

@@ -178,12 +178,6 @@ pub const CHECKS: &[Check] = &[
         "report.damage.push(Damage::new(kind, path, detail));\n                fallback",
         "drop((kind, detail));\n                fallback",
     ),
-    check(
-        "store: signature of an unknown key",
-        STORE,
-        "if note.note().signatures().iter().any(|signature| !vkey.claims(signature)) {",
-        "if false {",
-    ),
     check("store: more than one signature", STORE, "if note.note().signatures().len() > 1 {", "if false {"),
     check(
         "store: root of the entries",

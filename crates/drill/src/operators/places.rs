@@ -19,12 +19,13 @@ pub(super) fn drop_tile(aim: &mut Aim<'_>) -> Option<Mutation> {
 }
 
 pub(super) fn drop_file(aim: &mut Aim<'_>) -> Option<Mutation> {
-    let pinned = aim.map.registered.settings.is_some();
+    let registered = &aim.map.registered;
+    // A store that was cut off before its first publication has no checkpoint; before sealing nobody can tell.
+    let published = |ledger: usize| registered.stopped || registered.ledgers[ledger].sealed > 0;
     let file = aim.file(|file| match file.what {
-        What::Register | What::Wal { .. } | What::SetAside | What::Checkpoint(_) | What::Bundle { .. } => {
-            true
-        }
-        What::Settings => pinned,
+        What::Register | What::Wal { .. } | What::SetAside | What::Bundle { .. } => true,
+        What::Checkpoint(ledger) => published(ledger),
+        What::Settings => registered.settings.is_some(),
         _ => false,
     })?;
     Mutation::file(&file.name, None)

@@ -105,3 +105,22 @@ fn a_group_whose_length_is_changed_is_told_where_it_begins() {
     let name = format!("wal/{}", wal.file_name().unwrap().to_str().unwrap());
     assert_eq!(damage(&verify(&store), &name).offset, Some(start as u64));
 }
+
+/// A server that was cut off may leave young tiles unwritten; what is sealed was synced and read back before.
+#[test]
+fn what_is_sealed_must_be_there_in_a_store_that_was_cut_off_too() {
+    let store = store::build(600);
+    let register = store.data().join("register");
+    let mut registered = evidence::register::Registered::parse(&std::fs::read(&register).unwrap()).unwrap();
+    assert!(registered.ledgers[0].sealed > 0);
+    registered.stopped = false;
+    std::fs::write(&register, registered.format()).unwrap();
+    assert_eq!(verify(&store).verdict(), Verdict::Proven);
+    for name in ["ledgers/main/tile/0/000", "ledgers/main/checkpoint"] {
+        let path = store.data().join(name);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(damage(&verify(&store), name).kind, DamageKind::Missing);
+        std::fs::write(path, bytes).unwrap();
+    }
+}

@@ -117,6 +117,16 @@ fn what_watches_over_the_store_is_shown() {
     let ways = shown.iter().filter(|(name, _)| name.starts_with("ledgerstone_watch_method{"));
     assert_eq!(ways.map(|(_, value)| value).sum::<f64>(), 1.0, "{shown:#?}");
     assert!(shown["ledgerstone_disk_free_bytes"] > 0.0 && shown["ledgerstone_wal_files"] >= 1.0);
+    // The reference names each family, and none that there is not.
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let told: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | ").map(|(name, _)| name))
+        .collect();
+    let told: BTreeSet<&str> = told.into_iter().filter(|name| !name.starts_with('/')).collect();
+    let there: BTreeSet<&str> = shown.keys().filter_map(|name| name.split('{').next()).collect();
+    assert_eq!(told, there);
     scrub.stop(Duration::from_secs(5));
     foreign.stop();
 }

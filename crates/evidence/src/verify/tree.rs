@@ -506,3 +506,33 @@ pub(crate) fn missing(path: &str, error: &std::io::Error) -> Damage {
 fn root_of(hashes: &[Hash]) -> Hash {
     hashes.iter().copied().collect::<Frontier>().root()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use record::entry::Kind;
+
+    fn summary(entries: &[(u64, u32, u64)]) -> RunSummary {
+        let entry = |(received_ms, epoch, sequence): &(u64, u32, u64)| {
+            Entry {
+                kind: Kind::Event,
+                received_ms: *received_ms,
+                source: 1,
+                epoch: *epoch,
+                sequence: *sequence,
+                commitment: [0; 32],
+            }
+            .encode()
+        };
+        RunSummary::of(0, &entries.iter().map(entry).collect::<Vec<_>>().concat())
+    }
+
+    #[test]
+    fn time_that_goes_back_and_holes_in_a_sequence_are_told_by_index() {
+        let sound = summary(&[(5, 1, 1), (5, 1, 2), (6, 2, 1)]);
+        assert_eq!((sound.backwards, sound.hole), (None, None));
+        assert_eq!(summary(&[(5, 1, 1), (4, 1, 2)]).backwards, Some(1));
+        assert_eq!(summary(&[(5, 1, 1), (5, 1, 3)]).hole, Some(1));
+        assert_eq!(summary(&[(5, 1, 1), (5, 2, 1), (5, 1, 2)]).hole, Some(2));
+    }
+}

@@ -55,7 +55,7 @@ impl Default for Options {
             group_bytes: 1 << 20,
             queue_bytes: 64 << 20,
             backlog_entries: 1 << 20,
-            unsealed_entries: 1 << 19,
+            unsealed_entries: 3 << 17,
             reserve_bytes: 4 << 20,
             wal_level: 1,
             segment_level: 1,

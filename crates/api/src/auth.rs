@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use access::{Action, Denied, Grant, Refused, SYSTEM, is_well_formed};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::Response;
 
 use crate::peer::{ClientCert, Peer};
 use crate::problem::Problem;
@@ -39,6 +37,15 @@ pub(crate) enum Sight {
 }
 
 impl Caller {
+    /// Finds out who is calling, once, before anything else looks at the request.
+    pub(crate) fn of(server: &Server, request: &Request) -> Self {
+        Self {
+            grant: grant(server, request.headers(), request.extensions().get::<ClientCert>()),
+            peer: request.extensions().get::<Peer>().copied(),
+            purpose: purpose(request.headers()),
+        }
+    }
+
     /// The token, if it is good for `action`, on `ledger` if the action is on one.
     ///
     /// # Errors
@@ -75,21 +82,6 @@ impl Caller {
         })?;
         Ok(Sight::Full(Some(purpose)))
     }
-}
-
-/// Finds out who is calling, once, before anything else looks at the request.
-pub(crate) async fn identify(
-    State(server): State<Arc<Server>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let caller = Caller {
-        grant: grant(&server, request.headers(), request.extensions().get::<ClientCert>()),
-        peer: request.extensions().get::<Peer>().copied(),
-        purpose: purpose(request.headers()),
-    };
-    request.extensions_mut().insert(caller);
-    next.run(request).await
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {

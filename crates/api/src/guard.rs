@@ -1,23 +1,19 @@
 //! What is refused whatever a request asks for: heads that are too long, and those that two programs could read
 //! differently, so that no proxy in front of us and we disagree about where a request goes or ends.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::problem::Problem;
 
-/// Passes a request on unless its head is refused. `limit`: bytes of a head.
-pub(crate) async fn guard(State(limit): State<usize>, request: Request, next: Next) -> Response {
-    if let Err(problem) = check(&request, limit) {
-        let mut response = problem.into_response();
-        // Nobody knows what the bytes behind such a head are.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        return response;
-    }
-    next.run(request).await
+/// The answer to a request that may not go on. `limit`: bytes of a head.
+pub(crate) fn refusal(request: &Request, limit: usize) -> Option<Response> {
+    let mut response = check(request, limit).err()?.into_response();
+    // Nobody knows what the bytes behind such a head are.
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Some(response)
 }
 
 fn check(request: &Request, limit: usize) -> Result<(), Problem> {

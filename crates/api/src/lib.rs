@@ -8,6 +8,7 @@
 //! refusal is put on record by [`audit::Audit`].
 
 mod append;
+mod around;
 mod audit;
 mod auth;
 mod events;

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use access::{SYSTEM, Tokens};
 use axum::Router;
-use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use env::Env;
@@ -18,15 +17,14 @@ use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::Instant;
 
 use crate::append::Turns;
+use crate::around::around;
 use crate::audit::{self, Access, Audit};
-use crate::auth::{self, Caller};
-use crate::guard::guard;
+use crate::auth::Caller;
 use crate::limits::Limits;
-use crate::metrics::{self, Counters, Supervision};
+use crate::metrics::{Counters, Supervision};
 use crate::problem::{Kind, Problem};
 use crate::routes::routes;
 use crate::tls::Tls;
-use crate::trace;
 
 /// How soon after the start the checkpoint of the ledger of accesses is entered elsewhere for the first time.
 const FIRST_SPREAD: Duration = Duration::from_secs(60);
@@ -317,48 +315,7 @@ pub fn router(server: Arc<Server>) -> Router {
     let router = paths
         .into_iter()
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods.fallback(wrong_method)));
-    router
-        .fallback(no_route)
-        .layer(from_fn_with_state(server.clone(), record_refusals))
-        .layer(from_fn_with_state(server.clone(), auth::identify))
-        .layer(from_fn_with_state(server.limits.head_bytes, guard))
-        .layer(from_fn_with_state(server.clone(), metrics::count))
-        .layer(from_fn_with_state(server.clone(), trace::trace))
-        .with_state(server)
-}
-
-/// Puts on record who was refused what (DESIGN I12): every denial, unknown path or method, and refused write.
-async fn record_refusals(
-    State(server): State<Arc<Server>>,
-    caller: Caller,
-    request: Request,
-    next: Next,
-) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
-    let status = response.status();
-    let Some(kind) = response.extensions().get::<Kind>().copied() else { return response };
-    let write = !matches!(method, Method::GET | Method::HEAD);
-    let denied = matches!(status.as_u16(), 401 | 403 | 405) || kind.0 == "no-route";
-    if !denied && !write {
-        return response;
-    }
-    let operation = match status.as_u16() {
-        401 => "sign-in",
-        403 => "denied",
-        405 => "unknown-method",
-        _ if kind.0 == "no-route" => "unknown-path",
-        _ => "refused-write",
-    };
-    // What a busy server turns away comes in any number, and is counted.
-    let single = !matches!(status.as_u16(), 408 | 429 | 503);
-    let access = Access {
-        refused: Some((status.as_u16(), kind.0.to_owned())),
-        more: vec![("request", format!("{method} {}", path.chars().take(256).collect::<String>()))],
-        ..Access::new(operation)
-    };
-    server.audit.refused(&caller, access, single).await;
-    response
+    router.fallback(no_route).layer(from_fn_with_state(server.clone(), around)).with_state(server)
 }
 
 async fn wrong_method(method: Method) -> Problem {

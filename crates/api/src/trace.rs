@@ -1,12 +1,11 @@
 //! A name for each request, by which an answer, a problem and a line of the log are told to belong together.
 
+use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
 use evidence::hex;
 
@@ -42,34 +41,53 @@ pub(crate) fn current() -> Option<String> {
     REQUEST.try_with(Clone::clone).ok()
 }
 
-/// Gives a request its name, and tells whoever wants to know of its answer.
-pub(crate) async fn trace(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    let name = trace_id(request.headers()).unwrap_or_else(|| {
-        let random: [u8; 16] = env::random(server.env.as_ref());
-        hex::encode(&random)
-    });
-    let answered = server.supervision().and_then(|supervision| supervision.answered.as_ref());
-    let asked = answered.map(|answered| {
-        let method: String = request.method().as_str().chars().take(32).collect();
-        let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-        (
-            answered,
-            method,
-            route,
-            request.extensions().get::<Peer>().map(|peer| peer.0),
-            server.env.monotonic(),
-        )
-    });
-    let mut response = REQUEST.scope(name.clone(), next.run(request)).await;
-    if let Ok(value) = HeaderValue::from_str(&name) {
-        response.headers_mut().insert(REQUEST_ID, value);
+/// A request under way.
+pub(crate) struct Trace {
+    name: String,
+    /// What is told of it, but for the answer, and since when; only if somebody wants to know.
+    asked: Option<(Answered, Duration)>,
+}
+
+impl Trace {
+    /// Gives a request its name.
+    pub(crate) fn begin(server: &Server, request: &Request) -> Self {
+        let name = trace_id(request.headers()).unwrap_or_else(|| {
+            let random: [u8; 16] = env::random(server.env.as_ref());
+            hex::encode(&random)
+        });
+        let wanted = server.supervision().is_some_and(|supervision| supervision.answered.is_some());
+        let asked = wanted.then(|| {
+            let extensions = request.extensions();
+            let answered = Answered {
+                request: name.clone(),
+                method: request.method().as_str().chars().take(32).collect(),
+                route: extensions.get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned(),
+                status: 0,
+                took: Duration::ZERO,
+                peer: extensions.get::<Peer>().map(|peer| peer.0),
+            };
+            (answered, server.env.monotonic())
+        });
+        Self { name, asked }
     }
-    if let Some((answered, method, route, peer, since)) = asked {
-        let took = server.env.monotonic().saturating_sub(since);
-        let status = response.status().as_u16();
-        answered(&Answered { request: name, method, route, status, took, peer });
+
+    /// Whatever is done for the request knows its name.
+    pub(crate) async fn name<T>(&self, work: impl Future<Output = T>) -> T {
+        REQUEST.scope(self.name.clone(), work).await
     }
-    response
+
+    /// Tells the name in the answer, and the answer to whoever wants to know of it.
+    pub(crate) fn end(self, server: &Server, response: &mut Response) {
+        if let Ok(value) = HeaderValue::from_str(&self.name) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        let teller = server.supervision().and_then(|supervision| supervision.answered.as_ref());
+        if let (Some((mut answered, since)), Some(teller)) = (self.asked, teller) {
+            answered.took = server.env.monotonic().saturating_sub(since);
+            answered.status = response.status().as_u16();
+            teller(&answered);
+        }
+    }
 }
 
 /// The trace id of a valid `traceparent` (W3C Trace Context, section 3.2): one header, known lengths, small hex digits,

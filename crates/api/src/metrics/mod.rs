@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use access::Action;
-use axum::extract::{Request, State};
-use axum::http::Method;
-use axum::middleware::Next;
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 
 use crate::auth::Caller;
@@ -103,17 +102,13 @@ impl Counters {
     }
 }
 
-/// Counts every answer.
-pub(crate) async fn count(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    let append = request.method() == Method::POST && is_append(request.uri().path());
-    let response = next.run(request).await;
-    let status = response.status().as_u16();
-    let class = usize::from(status / 100).min(5);
+/// Counts an answer.
+pub(crate) fn count(server: &Server, method: &Method, uri: &Uri, status: StatusCode) {
+    let class = usize::from(status.as_u16() / 100).min(5);
     server.counters.answers[class].fetch_add(1, Ordering::Relaxed);
-    if append {
-        server.counters.appends[Outcome::of(status) as usize].fetch_add(1, Ordering::Relaxed);
+    if *method == Method::POST && is_append(uri.path()) {
+        server.counters.appends[Outcome::of(status.as_u16()) as usize].fetch_add(1, Ordering::Relaxed);
     }
-    response
 }
 
 fn is_append(path: &str) -> bool {

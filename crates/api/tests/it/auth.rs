@@ -374,7 +374,7 @@ fn a_new_source_gets_a_token_that_lasts() {
     assert_eq!(mode & 0o777, 0o600);
     site.post("/v1/sources", r#"{"ledger":"none"}"#).problem(404, "no-such-ledger");
     site.post("/v1/sources", "{").problem(400, "body");
-    site.post("/v1/sources", format!(r#"{{"ledger":"{}"}}"#, "x".repeat(70_000))).problem(400, "body");
+    site.post("/v1/sources", format!(r#"{{"ledger":"{}"}}"#, "x".repeat(70_000))).problem(413, "too-large");
     site.post("/v1/sources/99/epochs", r#"{"ledger":"main"}"#).problem(404, "no-such-source");
     site.post("/v1/sources/0/epochs", r#"{"ledger":"main"}"#).problem(403, "forbidden");
     site.post("/v1/sources/x/epochs", r#"{"ledger":"main"}"#).problem(404, "not-found");

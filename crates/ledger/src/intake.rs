@@ -16,9 +16,22 @@ struct Queue {
     requests: VecDeque<Request>,
     bytes: usize,
     gate: Gate,
-    /// Whether sealing lags so far behind that nothing more may come in.
-    throttled: bool,
+    throttle: Throttle,
 }
+
+/// What is kept out while sealing lags behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Throttle {
+    /// Nothing.
+    None,
+    /// Whatever weighs more than [`SMALL`]: whoever sends little is not refused for what others send.
+    Large,
+    /// Everything.
+    All,
+}
+
+/// Bytes up to which a request gets in while sealing lags behind a little.
+const SMALL: usize = 64 << 10;
 
 /// Whether requests are taken.
 #[derive(Clone, Debug)]
@@ -39,11 +52,21 @@ pub(crate) enum Taken {
     Closed,
 }
 
+impl Queue {
+    fn keeps_out(&self, weight: usize) -> bool {
+        match self.throttle {
+            Throttle::None => false,
+            Throttle::Large => weight > SMALL,
+            Throttle::All => true,
+        }
+    }
+}
+
 impl Intake {
     pub(crate) fn new(limit: usize) -> Self {
         let gate =
             Gate::Suspended(Refusal::Unavailable { reason: "starting".to_owned(), retry_after_ms: 500 });
-        let queue = Queue { requests: VecDeque::new(), bytes: 0, gate, throttled: false };
+        let queue = Queue { requests: VecDeque::new(), bytes: 0, gate, throttle: Throttle::None };
         Self { queue: Mutex::new(queue), changed: Condvar::new(), limit }
     }
 
@@ -54,7 +77,9 @@ impl Intake {
             Gate::Suspended(refusal) => Some(refusal.clone()),
             Gate::Closed => Some(Refusal::Stopping),
             // One request of any size gets in when nothing waits, so that the largest event can be recorded.
-            Gate::Open if queue.throttled || (queue.bytes > 0 && queue.bytes + weight > self.limit) => {
+            Gate::Open
+                if queue.keeps_out(weight) || (queue.bytes > 0 && queue.bytes + weight > self.limit) =>
+            {
                 match request {
                     Request::Control { .. } | Request::Carry(_) => None,
                     _ => Some(Refusal::Busy { retry_after_ms: 200 }),
@@ -103,8 +128,8 @@ impl Intake {
     }
 
     /// Lets requests in again, or keeps them out, as sealing keeps up.
-    pub(crate) fn throttle(&self, throttled: bool) {
-        self.lock().throttled = throttled;
+    pub(crate) fn throttle(&self, throttle: Throttle) {
+        self.lock().throttle = throttle;
     }
 
     /// Refuses everything that is waiting.

@@ -27,8 +27,8 @@ pub struct Options {
     pub queue_bytes: usize,
     /// Most entries written but not yet in a checkpoint; beyond it the writer waits.
     pub backlog_entries: usize,
-    /// Most entries of one ledger waiting to be sealed; beyond it appends are refused with a time to retry. Bounds the
-    /// write-ahead log, and so the time a start after a crash takes.
+    /// Most entries of one ledger waiting to be sealed; beyond it large appends are refused with a time to retry, beyond
+    /// twice as many all are. Bounds the write-ahead log, and so the time a start after a crash takes.
     pub unsealed_entries: u64,
     /// Bytes kept back so that a full disk can still be recorded.
     pub reserve_bytes: usize,

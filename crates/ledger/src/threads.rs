@@ -11,7 +11,7 @@ use record::facet::FacetDraft;
 
 use crate::core::Core;
 use crate::fault::Fault;
-use crate::intake::{Gate, Intake, Taken};
+use crate::intake::{Gate, Intake, Taken, Throttle};
 use crate::publisher::Publisher;
 use crate::request::{Carry, Entered, Pending, Refusal, Request};
 use crate::sealer::Sealer;
@@ -161,7 +161,12 @@ impl Run<'_> {
             view.end - view.sealed
         };
         let most = (0..self.shared.ledgers.len()).map(unsealed).max().unwrap_or(0);
-        self.intake.throttle(most > self.shared.options.unsealed_entries);
+        let limit = self.shared.options.unsealed_entries;
+        self.intake.throttle(match most {
+            most if most > 2 * limit => Throttle::All,
+            most if most > limit => Throttle::Large,
+            _ => Throttle::None,
+        });
     }
 }
 

@@ -133,10 +133,19 @@ pub(crate) fn check_signing_keys(keys: &dyn Medium, registered: &Registered, rep
             parsed.and_then(|bytes| crate::keys::parse_signing(&bytes).map_err(|error| error.to_string()));
         let checked = parsed.and_then(|(origin, seed, vkey)| {
             let key = tlog::note::SigningKey::from_seed(&origin, *seed).map_err(|error| error.to_string())?;
-            match key.verifying_key().to_string() == vkey && (!signing || vkey == ledger.vkey) {
-                true => Ok(()),
-                false => Err("the signing key is not the one that the register names".to_owned()),
+            match key.verifying_key().to_string() == vkey {
+                true => Ok(vkey),
+                false => Err("the signing key is not the one that the file names".to_owned()),
             }
+        });
+        let checked = checked.and_then(|vkey| {
+            if !signing || vkey == ledger.vkey {
+                return Ok(());
+            }
+            // Both are whole, and one of them is of another store: nothing here tells which.
+            let detail = format!("{}: the key directory holds another signing key", ledger.name);
+            report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
+            Err("the signing key is not the one that the register names".to_owned())
         });
         if let Err(detail) = checked {
             report.damage.push(Damage::new(DamageKind::Settings, file(&name), detail));

@@ -94,7 +94,7 @@ fn residual_risks() -> Vec<Finding> {
         risk(
             "rollback",
             "whoever can write the disk may put back an older state of the whole store unseen",
-            "keep checkpoints or receipts elsewhere and compare: ledgerstone verify FILE --key VKEY",
+            "keep checkpoints or receipts elsewhere and compare: ledgerstone verify --kept FILE",
         ),
         risk(
             "stolen key",

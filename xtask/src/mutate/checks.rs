@@ -258,7 +258,12 @@ pub const CHECKS: &[Check] = &[
         "_ => Some(Damage::new(DamageKind::Unexpected, &name, \"nothing of a store has this name\")),",
         "_ => None,",
     ),
-    check("small: signing key", SMALL, "(!signing || vkey == ledger.vkey)", "(!signing || !vkey.is_empty())"),
+    check(
+        "small: signing key",
+        SMALL,
+        "if !signing || vkey == ledger.vkey {",
+        "if !signing || !vkey.is_empty() {",
+    ),
     check("small: bytes that were set aside", SMALL, "(!same).then(||", "(!same && false).then(||"),
     check(
         "payloads: segment under another name",

@@ -12,4 +12,4 @@ mod tokens;
 pub use grant::{Grant, Refused, SYSTEM};
 pub use role::{Action, Role};
 pub use secret::is_well_formed;
-pub use tokens::{Denied, MAX_TOKENS, TOKENS_NAME, Tokens, TokensError};
+pub use tokens::{Denied, MAX_TOKENS, Tokens, TokensError};

@@ -19,9 +19,6 @@ use crate::grant::Grant;
 use crate::role::Role;
 use crate::secret;
 
-/// First line of the state file.
-pub const TOKENS_NAME: &str = "ledgerstone/tokens/v1";
-
 /// Most tokens there may be; each request is compared with all of them.
 pub const MAX_TOKENS: usize = 4096;
 
@@ -203,12 +200,12 @@ fn format(issued: &[Issued]) -> Vec<u8> {
         Value::Object(row)
     };
     let rows = issued.iter().map(row).collect::<Vec<_>>();
-    statefile::format(TOKENS_NAME, &Value::Object(Object::from_iter([("tokens", rows)])))
+    statefile::format(layout::TOKENS_NAME, &Value::Object(Object::from_iter([("tokens", rows)])))
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<Issued>, TokensError> {
-    let value =
-        statefile::parse(TOKENS_NAME, bytes).map_err(|error| TokensError::Damaged(error.to_string()))?;
+    let value = statefile::parse(layout::TOKENS_NAME, bytes)
+        .map_err(|error| TokensError::Damaged(error.to_string()))?;
     let damaged = |what: &str| TokensError::Damaged(what.to_owned());
     let rows = value.path(&["tokens"]).and_then(Value::as_array);
     let rows = rows.ok_or_else(|| damaged("no list of tokens"))?;

@@ -4,6 +4,8 @@
 //! What strangers can cause in any number (bad tokens, unknown paths) and what a known caller repeats without end is
 //! counted, and the counts are entered every minute, so that nobody fills the disk with refusals.
 
+mod held;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,15 +21,13 @@ use tokio::sync::oneshot;
 
 use crate::auth::{Caller, Sight};
 use crate::problem::Problem;
+use held::Held;
 
 /// Refusals of one token that are entered one by one within a minute.
 const SINGLE_REFUSALS: u64 = 60;
 
 /// Different counters kept at once; beyond it everything is counted together.
 const MAX_COUNTERS: usize = 1024;
-
-/// Accesses held at once while nothing can be recorded.
-const MAX_HELD: usize = 4096;
 
 /// Writes the ledger of accesses.
 pub(crate) struct Audit {
@@ -36,7 +36,7 @@ pub(crate) struct Audit {
     env: Arc<dyn Env>,
     counts: Mutex<BTreeMap<Counted, Count>>,
     /// Accesses during an outage of the ledger, to be entered once it records again.
-    held: Arc<Mutex<Vec<FacetDraft>>>,
+    held: Arc<Held>,
 }
 
 /// What is counted together.
@@ -199,22 +199,24 @@ impl Audit {
         self.submit(self.system, vec![(Kind::Access, draft.clone())], Some(pending));
         match answered.await {
             Ok(Entered(true)) => Ok(()),
-            _ if hold(&self.held, vec![draft]) => Ok(()),
+            _ if self.held.hold(draft) => Ok(()),
             _ => Err(Problem::unavailable("the access cannot be put on record, so it is refused", 1000)),
         }
     }
 
-    /// Enters what was held during an outage.
+    /// Enters what was held during an outage, and how many accesses did not fit.
     pub(crate) fn enter_held(&self) {
-        let drafts = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
-        if drafts.is_empty() {
-            return;
+        let Some(batch) = self.held.take() else { return };
+        let mut drafts = batch.drafts.clone();
+        if batch.lost > 0 {
+            let lost = Access { count: Some(batch.lost), ..Access::new("accesses that were not recorded") };
+            drafts.push(lost.draft(None, self.env.now_ms()));
         }
-        let (held, again) = (self.held.clone(), drafts.clone());
-        let pending = Pending::new(move |entered: Entered| {
-            if !entered.0 {
-                hold(&held, again);
-            }
+        let held = self.held.clone();
+        // Without an answer they may be on record already: twice is better than never.
+        let pending = Pending::new(move |entered: Entered| match entered {
+            Entered(true) => held.entered(),
+            Entered(false) => held.put_back(batch),
         });
         let records = drafts.into_iter().map(|draft| (Kind::Access, draft)).collect();
         self.submit(self.system, records, Some(pending));
@@ -247,7 +249,12 @@ impl Audit {
             }
         };
         if first {
-            return self.enter(caller, access.object(format!("{}..{}", range.start, range.end))).await;
+            let entered = self.enter(caller, access.object(format!("{}..{}", range.start, range.end))).await;
+            if entered.is_err() {
+                // Nothing is on record yet, so the next one is again a first.
+                self.counts.lock().unwrap_or_else(PoisonError::into_inner).remove(&what);
+            }
+            return entered;
         }
         self.count(what.clone(), false);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -279,7 +286,7 @@ impl Audit {
         let (held, again) = (self.held.clone(), draft.clone());
         let pending = Pending::new(move |entered: Entered| {
             if !entered.0 {
-                hold(&held, vec![again]);
+                held.hold_or_count(again);
             }
             done();
         });
@@ -356,16 +363,6 @@ impl Audit {
     fn submit(&self, ledger: usize, records: Vec<(Kind, FacetDraft)>, pending: Option<Pending<Entered>>) {
         self.engine.submit(Request::Control { ledger, records, pending });
     }
-}
-
-/// Keeps accesses for later; false if there is no room, and then none is kept.
-fn hold(held: &Mutex<Vec<FacetDraft>>, drafts: Vec<FacetDraft>) -> bool {
-    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = held.len() + drafts.len() <= MAX_HELD;
-    if fits {
-        held.extend(drafts);
-    }
-    fits
 }
 
 /// The position of the ledger of accesses among those of an engine.

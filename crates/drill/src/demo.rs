@@ -99,7 +99,7 @@ fn grow(pair: &Pair, seed: u64, first: u64) -> Result<(), DrillError> {
     core.publish()?;
     core.stop()?;
     let tokens = json::parse(br#"{"tokens":[{"label":"first admin","role":"admin"}]}"#);
-    let tokens = tokens.map(|tokens| statefile::format("ledgerstone/tokens/v1", &tokens)).unwrap_or_default();
+    let tokens = tokens.map(|tokens| statefile::format(layout::TOKENS_NAME, &tokens)).unwrap_or_default();
     let small: [(&str, &[u8]); 5] = [
         (layout::SETTINGS, SETTINGS),
         (layout::TOKENS, &tokens),

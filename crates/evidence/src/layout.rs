@@ -9,6 +9,8 @@ pub const REGISTER: &str = "register";
 pub const SETTINGS: &str = "ledgerstone.toml";
 /// The tokens, hashed.
 pub const TOKENS: &str = "tokens";
+/// Name in the first line of [`TOKENS`].
+pub const TOKENS_NAME: &str = "ledgerstone/tokens/v1";
 /// The first administrator's token: the one file no digest covers, so that it can be moved away.
 pub const ADMIN_TOKEN: &str = "admin.token";
 /// What the running server's own verification has found, and when: a statefile, no evidence.

@@ -30,6 +30,17 @@ pub(crate) enum Throttle {
     All,
 }
 
+impl Throttle {
+    /// What to keep out with so many entries unsealed, of which `limit` are no reason to.
+    pub(crate) fn of(unsealed: u64, limit: u64) -> Self {
+        match unsealed {
+            most if most > 2 * limit => Self::All,
+            most if most > limit => Self::Large,
+            _ => Self::None,
+        }
+    }
+}
+
 /// Bytes up to which a request gets in while sealing lags behind a little.
 const SMALL: usize = 64 << 10;
 
@@ -144,5 +155,90 @@ impl Intake {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use record::commit::Seed;
+    use record::entry::Kind;
+    use record::facet::FacetDraft;
+
+    use super::*;
+    use crate::request::{Batch, Outcome, Pending, Prepared};
+
+    /// Whether a batch of one record with `raw` bytes gets in.
+    fn gets_in(intake: &Intake, raw: usize) -> bool {
+        let seed = Seed([0; 16]);
+        let record = Prepared::new(Kind::Event, FacetDraft::default(), &vec![0; raw], seed);
+        let (answer, answered) = mpsc::channel();
+        let pending = Pending::new(move |outcome| {
+            // Whoever got in is answered after the test has looked.
+            let _ = answer.send(outcome);
+        });
+        let batch = Batch { source: 1, numbered: None, records: vec![record] };
+        intake.submit(Request::Append { ledger: 0, batch, pending });
+        match answered.try_recv() {
+            Ok(Outcome::Refused(Refusal::Busy { .. })) => false,
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => true,
+        }
+    }
+
+    fn control() -> Request {
+        Request::Control { ledger: 0, records: Vec::new(), pending: None }
+    }
+
+    fn open(limit: usize) -> Intake {
+        let intake = Intake::new(limit);
+        intake.set(Gate::Open);
+        intake
+    }
+
+    fn waiting(intake: &Intake) -> usize {
+        match intake.take(usize::MAX, Duration::ZERO) {
+            Taken::Requests(requests) => requests.len(),
+            Taken::Idle | Taken::Closed => 0,
+        }
+    }
+
+    #[test]
+    fn while_sealing_lags_a_little_whoever_sends_little_gets_in() {
+        let intake = open(64 << 20);
+        assert!(gets_in(&intake, 1) && gets_in(&intake, SMALL));
+        intake.throttle(Throttle::Large);
+        assert!(gets_in(&intake, 1));
+        assert!(!gets_in(&intake, SMALL));
+        intake.throttle(Throttle::None);
+        assert!(gets_in(&intake, SMALL));
+        assert_eq!(waiting(&intake), 4);
+    }
+
+    #[test]
+    fn while_sealing_lags_far_only_the_ledger_itself_gets_in() {
+        let intake = open(64 << 20);
+        intake.throttle(Throttle::All);
+        assert!(!gets_in(&intake, 1));
+        intake.submit(control());
+        assert_eq!(waiting(&intake), 1);
+    }
+
+    #[test]
+    fn the_more_is_unsealed_the_less_gets_in() {
+        let at = |unsealed| Throttle::of(unsealed, 100);
+        assert_eq!([at(0), at(100)], [Throttle::None; 2]);
+        assert_eq!([at(101), at(200)], [Throttle::Large; 2]);
+        assert_eq!(at(201), Throttle::All);
+    }
+
+    #[test]
+    fn a_full_queue_refuses_but_for_the_ledger_itself_and_the_first() {
+        let intake = open(1000);
+        assert!(gets_in(&intake, 100_000), "anything gets in when nothing waits");
+        assert!(!gets_in(&intake, 1));
+        intake.submit(control());
+        assert_eq!(waiting(&intake), 2);
     }
 }

@@ -162,11 +162,7 @@ impl Run<'_> {
         };
         let most = (0..self.shared.ledgers.len()).map(unsealed).max().unwrap_or(0);
         let limit = self.shared.options.unsealed_entries;
-        self.intake.throttle(match most {
-            most if most > 2 * limit => Throttle::All,
-            most if most > limit => Throttle::Large,
-            _ => Throttle::None,
-        });
+        self.intake.throttle(Throttle::of(most, limit));
     }
 }
 

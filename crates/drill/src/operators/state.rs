@@ -93,7 +93,7 @@ pub(super) fn tokens_rehashed(aim: &mut Aim<'_>) -> Option<Mutation> {
     }
     let text = format!(r#"{{"tokens":[{{"label":"let me in {}"}}]}}"#, aim.dice.next());
     let value = json::parse(text.as_bytes()).ok()?;
-    Mutation::file(&file.name, Some(statefile::format("ledgerstone/tokens/v1", &value)))
+    Mutation::file(&file.name, Some(statefile::format(layout::TOKENS_NAME, &value)))
 }
 
 pub(super) fn settings_rehashed(aim: &mut Aim<'_>) -> Option<Mutation> {

@@ -94,7 +94,7 @@ pub(crate) fn check_small_files(data: &dyn Medium, snapshot: &Snapshot, report: 
 
 /// What the first line of a state file of this path says.
 fn state_name(path: &str) -> &'static str {
-    if path == layout::SCRUB { layout::SCRUB_NAME } else { "ledgerstone/tokens/v1" }
+    if path == layout::SCRUB { layout::SCRUB_NAME } else { layout::TOKENS_NAME }
 }
 
 /// Whether a file was being written when the server was cut off, or is right now.

@@ -17,6 +17,10 @@ pub struct Limits {
     pub handshake_wait: Duration,
     /// For how long a body may pause; beyond it 408.
     pub body_wait: Duration,
+    /// For how long the sender of a body may be waited for, all in all, before [`Limits::body_rate`] is asked of it.
+    pub body_grace: Duration,
+    /// Bytes a second, as they are sent, that must come on average beyond the grace; with less 408.
+    pub body_rate: u64,
     /// For how long requests may go on once the server stops.
     pub shutdown_wait: Duration,
 
@@ -71,6 +75,8 @@ impl Default for Limits {
             handshakes: 128,
             handshake_wait: Duration::from_secs(10),
             body_wait: Duration::from_secs(30),
+            body_grace: Duration::from_secs(30),
+            body_rate: 1024,
             shutdown_wait: Duration::from_secs(10),
             appends: 1024,
             streamed_appends: 64,

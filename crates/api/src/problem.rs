@@ -84,6 +84,13 @@ impl Problem {
         Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", title, "send what is not recorded again")
     }
 
+    pub(crate) fn too_slow(rate: u64) -> Self {
+        let detail =
+            format!("send at least {rate} bytes a second on average; send what is not recorded again");
+        let title = "the body did not come in time";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", title, detail).with("rate", rate)
+    }
+
     pub(crate) fn duplicate_differs(index: u64, sequence: u64) -> Self {
         let detail =
             "a record was sent again under its number with other bytes; what was recorded first stays";

@@ -1,5 +1,6 @@
 //! The body of a request, inflated as it comes.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,6 +13,7 @@ use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, ReadBuf};
 
+use super::pace::Paced;
 use crate::limits::Limits;
 use crate::problem::Problem;
 
@@ -61,17 +63,16 @@ pub(super) struct Inbound {
     from: Decoder,
     /// Bytes that may still come.
     left: u64,
-    wait: Duration,
 }
 
 enum Decoder {
-    Identity(Body),
+    Identity(Paced),
     Gzip(Box<GzipDecoder<Raw>>),
     Zstd(Box<ZstdDecoder<Raw>>),
 }
 
 /// Why there is no more to be had from a body.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum BodyError {
     /// More bytes than a body may have.
     TooLarge,
@@ -81,11 +82,14 @@ pub(super) enum BodyError {
     Gone,
     /// Nothing came for too long.
     Idle,
+    /// Too little came for too long.
+    Slow,
 }
 
 impl Inbound {
-    /// Prepares to read a body within the limits on its bytes, once inflated, and its pauses.
+    /// Prepares to read a body within the limits on its bytes, once inflated, and its pace.
     pub(super) fn new(coding: Coding, body: Body, limits: &Limits) -> Self {
+        let body = Paced::new(body, limits);
         let from = match coding {
             Coding::Identity => Decoder::Identity(body),
             Coding::Gzip => {
@@ -100,44 +104,58 @@ impl Inbound {
                 Decoder::Zstd(Box::new(decoder))
             }
         };
-        Self { from, left: limits.body_bytes, wait: limits.body_wait }
+        Self { from, left: limits.body_bytes }
     }
 
     /// The next bytes, `None` at the end. Dropping the future loses nothing.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
-        let next = match &mut self.from {
-            Decoder::Identity(body) => tokio::time::timeout(self.wait, data(body)).await,
-            Decoder::Gzip(decoder) => tokio::time::timeout(self.wait, inflate(decoder.as_mut())).await,
-            Decoder::Zstd(decoder) => tokio::time::timeout(self.wait, inflate(decoder.as_mut())).await,
+        let turn = Turn(self);
+        let next = match &mut turn.0.from {
+            Decoder::Identity(body) => poll_fn(|context| body.poll_data(context)).await,
+            Decoder::Gzip(decoder) => inflate(decoder.as_mut()).await,
+            Decoder::Zstd(decoder) => inflate(decoder.as_mut()).await,
         };
-        let chunk = next.map_err(|_| BodyError::Idle)?.map_err(|error| self.told(&error))?;
+        let chunk = next.map_err(|error| turn.0.told(&error))?;
         if let Some(chunk) = &chunk {
-            self.left = self.left.checked_sub(chunk.len() as u64).ok_or(BodyError::TooLarge)?;
+            turn.0.left = turn.0.left.checked_sub(chunk.len() as u64).ok_or(BodyError::TooLarge)?;
         }
         Ok(chunk)
     }
 
     /// Whether the end is known to have been reached.
     pub(super) fn is_at_end(&self) -> bool {
-        matches!(&self.from, Decoder::Identity(body) if body.is_end_stream())
+        matches!(&self.from, Decoder::Identity(body) if body.is_at_end())
     }
 
     /// Gives up on the rest, see [`drain`].
     pub(super) fn drain(self) {
         drain(match self.from {
-            Decoder::Identity(body) => body,
-            Decoder::Gzip(decoder) => decoder.into_inner().body,
-            Decoder::Zstd(decoder) => decoder.into_inner().body,
+            Decoder::Identity(body) => body.into_body(),
+            Decoder::Gzip(decoder) => decoder.into_inner().body.into_body(),
+            Decoder::Zstd(decoder) => decoder.into_inner().body.into_body(),
         });
     }
 
-    fn told(&self, error: &io::Error) -> BodyError {
-        let gone = match &self.from {
-            Decoder::Identity(_) => true,
-            Decoder::Gzip(decoder) => decoder.get_ref().failed,
-            Decoder::Zstd(decoder) => decoder.get_ref().failed,
-        };
-        if gone { BodyError::Gone } else { BodyError::Corrupt(error.to_string()) }
+    fn told(&mut self, error: &io::Error) -> BodyError {
+        let failed = self.body().failed();
+        failed.unwrap_or_else(|| BodyError::Corrupt(error.to_string()))
+    }
+
+    fn body(&mut self) -> &mut Paced {
+        match &mut self.from {
+            Decoder::Identity(body) => body,
+            Decoder::Gzip(decoder) => &mut decoder.get_mut().body,
+            Decoder::Zstd(decoder) => &mut decoder.get_mut().body,
+        }
+    }
+}
+
+/// The time in which the sender is waited for.
+struct Turn<'a>(&'a mut Inbound);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.body().rest();
     }
 }
 
@@ -179,30 +197,21 @@ async fn inflate(decoder: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<By
 
 /// A body for a decoder to read from.
 struct Raw {
-    body: Body,
+    body: Paced,
     chunk: Bytes,
-    /// Whether the body itself failed, rather than what was in it.
-    failed: bool,
 }
 
 impl Raw {
-    fn new(body: Body) -> Self {
-        Self { body, chunk: Bytes::new(), failed: false }
+    fn new(body: Paced) -> Self {
+        Self { body, chunk: Bytes::new() }
     }
 }
 
 impl AsyncBufRead for Raw {
     fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let raw = self.get_mut();
-        while raw.chunk.is_empty() {
-            match ready!(Pin::new(&mut raw.body).poll_frame(context)) {
-                None => break,
-                Some(Ok(frame)) => raw.chunk = frame.into_data().unwrap_or_default(),
-                Some(Err(error)) => {
-                    raw.failed = true;
-                    return Poll::Ready(Err(io::Error::other(error)));
-                }
-            }
+        if raw.chunk.is_empty() {
+            raw.chunk = ready!(raw.body.poll_data(context))?.unwrap_or_default();
         }
         Poll::Ready(Ok(&raw.chunk))
     }

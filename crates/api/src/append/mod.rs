@@ -6,6 +6,7 @@
 mod answer;
 mod block;
 mod body;
+mod pace;
 mod params;
 mod permits;
 mod pump;

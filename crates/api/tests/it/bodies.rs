@@ -220,6 +220,67 @@ fn a_body_that_pauses_too_long_is_told_what_is_recorded() {
     assert!(events(&site).into_iter().eq((0..3).map(event)));
 }
 
+/// Sends piece after piece, 20 a second, until there is an answer.
+fn dripping<'a>(stream: &mut TcpStream, pieces: impl Iterator<Item = &'a [u8]>) -> String {
+    stream.set_nonblocking(true).unwrap();
+    let mut answer = Vec::new();
+    for piece in pieces {
+        stream.write_all(piece).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        // Nothing there is an error as well.
+        let _ = stream.read_to_end(&mut answer);
+        if answer.ends_with(b"}\n") {
+            return String::from_utf8(answer).unwrap();
+        }
+    }
+    panic!("all of it was taken");
+}
+
+#[test]
+fn a_body_that_drips_for_ever_is_ended_and_one_that_is_slow_is_not() {
+    let limits = Limits { body_grace: Duration::from_millis(300), body_rate: 512, ..Limits::default() };
+    let site = Site::with_limits(limits);
+    // 20 bytes a second: no pause is long.
+    let mut drip = Slow::begin(&site);
+    drip.send(&lines(0..2));
+    let answer = dripping(&mut drip.0, "1\r\n \r\n".as_bytes().repeat(400).chunks(6));
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(
+        answer.contains(r#""type":"ledgerstone:timeout""#) && answer.contains(r#""rate":512"#),
+        "{answer}"
+    );
+    assert!(answer.contains(r#""count":2,"#), "what came is recorded and told: {answer}");
+    // Slower than anything honest, three times as long as the grace.
+    let mut slow = Slow::begin(&site);
+    for at in 2..20 {
+        slow.send(&lines(at..at + 1));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    slow.end();
+    let answer = slow.answer();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""count":18,"#), "{answer}");
+    assert!(events(&site).into_iter().eq((0..20).map(event)));
+}
+
+#[test]
+fn a_body_is_held_to_its_pace_before_it_is_inflated() {
+    let limits = Limits { body_grace: Duration::from_millis(300), body_rate: 512, ..Limits::default() };
+    let site = Site::with_limits(limits);
+    let packed = gzip(&lines(0..2000));
+    let mut stream = TcpStream::connect(&site.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(
+        stream,
+        "POST /v1/ledgers/main/events HTTP/1.1\r\nHost: l\r\nAuthorization: Bearer {}\r\nContent-Encoding: gzip\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        site.admin,
+        packed.len()
+    )
+    .unwrap();
+    let answer = dripping(&mut stream, packed.chunks(1));
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains(r#""rate":512"#), "{answer}");
+}
+
 #[test]
 fn a_connection_that_breaks_off_leaves_whole_records_only() {
     let site = Site::start();

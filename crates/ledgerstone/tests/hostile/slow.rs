@@ -9,7 +9,7 @@ use crate::site::Site;
 use crate::socket::Socket;
 
 /// Events that are recorded by all ways together.
-pub const RECORDED: u64 = 2;
+pub const RECORDED: u64 = 4;
 
 /// A way to be slow.
 pub struct Way {
@@ -34,6 +34,12 @@ pub fn ways() -> Vec<Way> {
             "a body that stops in its third event",
             "POST /v1/ledgers/main/events HTTP/1.1\r\nHost: l\r\n{admin}Content-Length: 100\r\n\r\n{\"a\":1}\n{\"a\":2}\n{\"a\":",
             "",
+            "408 ledgerstone:timeout, 2 recorded, then closed",
+        ),
+        way(
+            "a body of one blank line a second",
+            "POST /v1/ledgers/main/events HTTP/1.1\r\nHost: l\r\n{admin}Content-Length: 1000\r\n\r\n{\"a\":1}\n{\"a\":2}\n",
+            "\n",
             "408 ledgerstone:timeout, 2 recorded, then closed",
         ),
         way(

@@ -178,6 +178,7 @@ impl<'a> Pump<'a> {
                     }
                     BodyError::Gone => Problem::bad_body("the connection failed before the body ended"),
                     BodyError::Idle => Problem::timeout(),
+                    BodyError::Slow => Problem::too_slow(self.server.limits.body_rate),
                 });
                 self.give_up_body();
             }

@@ -28,7 +28,7 @@
 //! ```
 //!
 //! Sources: RFC 6962 and RFC 9162 for the tree and its proofs; C2SP `signed-note`, `tlog-checkpoint`,
-//! `tlog-cosignature`, `tlog-tiles` and `tlog-proof` for the rest.
+//! `tlog-cosignature`, `tlog-tiles`, `tlog-proof`, `tlog-witness` and `tlog-policy` for the rest.
 
 pub mod hash;
 pub mod tree;
@@ -39,6 +39,9 @@ pub mod tile;
 pub mod checkpoint;
 pub mod note;
 pub mod tlog_proof;
+
+pub mod policy;
+pub mod witness;
 
 mod text;
 
@@ -51,6 +54,7 @@ pub use note::{
     Algorithm, KeyError, KeyId, Note, NoteError, Signature, SigningKey, VerifiedNote, VerifiedSignature,
     VerifierKey,
 };
+pub use policy::{Policy, PolicyError, PolicyLog, PolicyMistake, PolicyWitness, Quorum};
 pub use proof::{
     ProofBuildError, ProofError, TileSource, consistency_proof, inclusion_proof, root_from_tiles,
     verify_consistency, verify_inclusion,
@@ -61,3 +65,4 @@ pub use tile::{
 };
 pub use tlog_proof::{TlogProof, TlogProofError};
 pub use tree::{Frontier, RestoreError, TileStack};
+pub use witness::{AddCheckpoint, WitnessError, check_cosignatures, origin_hash};

@@ -13,7 +13,7 @@ mod wire_formats;
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus folder and of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("json", record_formats::json),
     ("canonical", record_formats::canonical),
     ("facet", record_formats::facet),
@@ -26,6 +26,9 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("vkey", tlog_formats::vkey),
     ("tile_path", tlog_formats::tile_path),
     ("bundle", tlog_formats::bundle),
+    ("policy", tlog_formats::policy),
+    ("add_checkpoint", tlog_formats::add_checkpoint),
+    ("witness_answer", tlog_formats::witness_answer),
     ("wal_scan", evidence_formats::wal_scan),
     ("wal_group", evidence_formats::wal_group),
     ("segment", evidence_formats::segment),

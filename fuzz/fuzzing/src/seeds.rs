@@ -14,8 +14,10 @@ use record::entry::{ENTRY_LEN, Entry, Kind};
 use record::facet::{FacetDraft, Stamp, TABLE_VERSION, table_hash};
 use record::receipt::{Level, Receipt, ReceiptProof};
 use record::stored::{Known, Opening};
+use tlog::witness::{format_cosignatures, format_size};
 use tlog::{
-    Checkpoint, CosigningKey, Hash, Origin, SigningKey, TileStack, TlogProof, leaf_hash, sign_checkpoint,
+    AddCheckpoint, Checkpoint, CosigningKey, Hash, Origin, SigningKey, TileStack, TlogProof, VerifierKey,
+    leaf_hash, sign_checkpoint,
 };
 
 const NATIVE: &str = r#"{"time":1700000000000,"actor":{"user":{"name":"alice"}},"api":{"operation":"read"},"src_endpoint":{"ip":"192.0.2.1"},"n":-0.5e3}"#;
@@ -181,6 +183,7 @@ fn logs(seeds: &mut Seeds) {
     seeds.add("vkey", "witness", witness.verifying_key().to_string());
 
     let hashes: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+    witnessing(seeds, key.verifying_key(), &witness, &checkpoint, &note, &hashes);
     let proof = TlogProof {
         extra: Some(b"extra".to_vec()),
         index: 4,
@@ -215,6 +218,35 @@ fn logs(seeds: &mut Seeds) {
     }
     seeds.add("bundle", "entries", tlog::encode_bundle(&entries).unwrap_or_default());
     seeds.chosen("bundle", "tile", hashes.len() as u8, &tlog::encode_tile(&hashes));
+}
+
+fn witnessing(
+    seeds: &mut Seeds,
+    log: &VerifierKey,
+    witness: &CosigningKey,
+    checkpoint: &Checkpoint,
+    note: &str,
+    hashes: &[Hash],
+) {
+    let vkey = witness.verifying_key();
+    let policy = format!(
+        "# one of one\nlog {log} https://log.example/\nwitness w {vkey} https://w.example\n\
+         group g 1 w\n\tgroup  h all g\nquorum h\n"
+    );
+    seeds.add("policy", "groups", policy.as_str());
+    seeds.add("policy", "none", "quorum none");
+    seeds.add(
+        "policy",
+        "octets",
+        [b"# \xff\nwitness \xfe ", vkey.to_string().as_bytes(), b"\nquorum \xfe\n"].concat(),
+    );
+    let request = AddCheckpoint { old: 3, proof: hashes.to_vec(), checkpoint_note: note.to_owned() };
+    seeds.add("add_checkpoint", "proof", request.to_string());
+    seeds.add("add_checkpoint", "first", AddCheckpoint { old: 0, proof: Vec::new(), ..request }.to_string());
+    let cosignature = witness.cosign(checkpoint, 1_700_000_000);
+    let answer = format_cosignatures(&[cosignature.clone(), cosignature]);
+    seeds.add("witness_answer", "cosignatures", answer);
+    seeds.add("witness_answer", "size", format_size(20_852_014));
 }
 
 fn stores(seeds: &mut Seeds) {

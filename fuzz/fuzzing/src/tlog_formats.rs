@@ -1,4 +1,5 @@
-use tlog::{Checkpoint, Note, Tile, TlogProof, UnverifiedCheckpoint, VerifierKey};
+use tlog::witness::{format_cosignatures, format_size, parse_cosignatures, parse_size};
+use tlog::{AddCheckpoint, Checkpoint, Note, Policy, Tile, TlogProof, UnverifiedCheckpoint, VerifierKey};
 
 pub fn note(input: &[u8]) {
     if let Ok(note) = Note::parse(input) {
@@ -48,6 +49,35 @@ pub fn bundle(input: &[u8]) {
         && let Ok(hashes) = tlog::decode_tile(tile, u16::from(*width))
     {
         assert_eq!(tlog::encode_tile(&hashes), tile);
+    }
+}
+
+/// A policy may be spelled in many ways, and is the same when it was written and read again.
+pub fn policy(input: &[u8]) {
+    let Ok(policy) = Policy::parse_bytes(input) else { return };
+    let all = policy.quorum(|_| true);
+    assert!(all.met && all.missing.is_empty(), "all of them are always enough");
+    assert_eq!(policy.quorum(|_| false).met, policy.is_none());
+    // Octets that are not UTF-8 do not survive printing.
+    if text(input).is_some() {
+        assert_eq!(Policy::parse(&policy.to_string()).as_ref(), Ok(&policy));
+    }
+}
+
+/// A request to a witness.
+pub fn add_checkpoint(input: &[u8]) {
+    if let Ok(request) = AddCheckpoint::parse(input) {
+        assert_eq!(request.to_string().as_bytes(), input);
+    }
+}
+
+/// What a witness answers: signature lines, or a size.
+pub fn witness_answer(input: &[u8]) {
+    if let Ok(cosignatures) = parse_cosignatures(input) {
+        assert_eq!(format_cosignatures(&cosignatures).as_bytes(), input);
+    }
+    if let Ok(size) = parse_size(input) {
+        assert_eq!(format_size(size).as_bytes(), input);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::Checkpoint;
+use super::{Checkpoint, VerifiedCheckpoint};
 use crate::note::{Algorithm, KeyError, NamedSecret, Signature, VerifierKey};
 
 /// The last time, in POSIX seconds, that a cosignature may carry.
@@ -25,9 +25,18 @@ impl CosigningKey {
     /// States that as of `timestamp` (POSIX seconds, at most [`MAX_TIMESTAMP`]; later times count as that one)
     /// this is the largest tree the cosigner has seen for the origin, consistent with all before it.
     pub fn cosign(&self, checkpoint: &Checkpoint, timestamp: u64) -> Signature {
+        self.cosign_body(&checkpoint.to_text(), timestamp)
+    }
+
+    /// Like [`CosigningKey::cosign`], of a checkpoint that may carry extension lines: they are signed too, as the
+    /// specification asks, and nothing is stated about them.
+    pub fn cosign_verified(&self, checkpoint: &VerifiedCheckpoint, timestamp: u64) -> Signature {
+        self.cosign_body(checkpoint.note().text(), timestamp)
+    }
+
+    fn cosign_body(&self, body: &str, timestamp: u64) -> Signature {
         let timestamp = timestamp.min(MAX_TIMESTAMP);
-        let message = cosignature_message(timestamp, &checkpoint.to_text());
-        self.0.sign(message.as_bytes(), &timestamp.to_be_bytes())
+        self.0.sign(cosignature_message(timestamp, body).as_bytes(), &timestamp.to_be_bytes())
     }
 
     /// Returns the public half.

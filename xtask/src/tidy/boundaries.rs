@@ -23,10 +23,10 @@ const ROWS: [Row; 8] = [
 ];
 
 /// Crates that do no I/O, have no clock and are not async. Later ones may use earlier ones.
-pub const PURE: &[&str] = &["tlog", "record", "wire", "evidence"];
+pub const PURE: &[&str] = &["tlog", "record", "wire", "evidence", "export"];
 
 /// What an auditor reads: these and nothing else of ours, and few crates of others.
-const VERIFYING: [&str; 4] = ["tlog", "record", "evidence", "verifier"];
+const VERIFYING: [&str; 5] = ["tlog", "record", "evidence", "export", "verifier"];
 const VERIFYING_DEPENDENCIES_MAX: usize = 10;
 
 struct Row {
@@ -86,7 +86,9 @@ fn explain(from: &str, (row, _): (usize, usize), to: &str, dev: bool) -> String 
         false => format!(", and none beside it ({})", row.crates.join(", ")),
     };
     let hint = match () {
-        () if VERIFYING.contains(&from) => "; the verifying crates know tlog, record and evidence only",
+        () if VERIFYING.contains(&from) => {
+            "; the verifying crates know tlog, record, evidence and export only"
+        }
         () if place(to).is_some_and(|(row, _)| ROWS[row].name == "support") => {
             "; support crates are never shipped"
         }

@@ -1,0 +1,55 @@
+//! Files that must not change, for every verifier there is. `BLESS=1 cargo test -p export golden` writes them anew.
+
+use std::fs;
+use std::path::PathBuf;
+
+use export::Selection;
+use export::sample::{Sample, golden};
+use record::facet::Facet;
+
+/// The three kinds of files: name and bytes.
+pub fn files() -> [(&'static str, Vec<u8>); 3] {
+    let sample = golden();
+    [("range", range(&sample)), ("withheld", withheld(&sample)), ("query", query(&sample))]
+}
+
+/// A range in the middle, with two earlier checkpoints and something in place of a timestamp.
+fn range(sample: &Sample) -> Vec<u8> {
+    let selection = Selection { from: 5, end: 33, ..Selection::default() };
+    let size = sample.size();
+    let anchors =
+        [sample.anchor(9, Vec::new()), sample.anchor(30, Vec::new()), sample.anchor(size, Vec::new())];
+    sample.export(Vec::new(), sample.about(selection, &[]), &anchors, &|_| true).0
+}
+
+/// The whole ledger by time, without `who` and `content`.
+fn withheld(sample: &Sample) -> Vec<u8> {
+    let from_ms = Some(export::sample::START_MS);
+    let selection = Selection { from: 0, end: sample.size(), from_ms, ..Selection::default() };
+    let mut about = sample.about(selection, &[Facet::Content, Facet::Who]);
+    about.case = "<b>4712</b> & \u{202e}co.\u{1b}[31m".to_owned();
+    sample.export(Vec::new(), about, &[], &|_| true).0
+}
+
+/// Every third record of some.
+fn query(sample: &Sample) -> Vec<u8> {
+    let query = Some("actor.user.name:alice".to_owned());
+    let selection = Selection { from: 1, end: 40, query, ..Selection::default() };
+    sample.export(Vec::new(), sample.about(selection, &[]), &[], &|index| index % 3 == 0).0
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.evidence"))
+}
+
+#[test]
+fn golden_files_are_written_as_ever() {
+    for (name, bytes) in files() {
+        if std::env::var_os("BLESS").is_some() {
+            fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+            fs::write(path(name), &bytes).unwrap();
+        }
+        let there = fs::read(path(name)).expect("run with BLESS=1 to make the golden files");
+        assert!(there == bytes, "{name} differs: BLESS=1 writes it anew, if that is meant");
+    }
+}

@@ -1,0 +1,3 @@
+//! Evidence files, written and verified.
+
+mod golden;

@@ -12,6 +12,7 @@ pub mod driver;
 mod expected;
 pub mod fault;
 pub mod fs;
+mod net;
 mod rng;
 mod sim_env;
 
@@ -20,5 +21,6 @@ pub use driver::Driver;
 pub use expected::{Event, Expected, ExpectedLedger, Happened, NumberedBatch, OpenedSource, Told};
 pub use fault::{FaultDisk, FaultPlan};
 pub use fs::SimFs;
+pub use net::ScriptedNet;
 pub use rng::{Rng, setting};
 pub use sim_env::SimEnv;

@@ -48,17 +48,6 @@ pub(super) fn is_tls(base: &str) -> bool {
     base.starts_with("https://")
 }
 
-/// Whether what is sent to this address stays on this machine.
-pub(super) fn is_loopback(base: &str) -> bool {
-    let host = base.split_once("://").map_or(base, |(_, host)| host);
-    let host = match host.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => host,
-    };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// The certificate of the server whose store this is, where its settings name one.
 pub(super) fn certificate(args: &cli::Server) -> Option<PathBuf> {
     settings_of(&args.data).tls_certificate.map(|path| args.data.join(path))
@@ -130,17 +119,6 @@ mod tests {
         for bad in ["127.0.0.1:4780", "http://", "https://", "http://a/b", "https://user@host", "ftp://a", ""]
         {
             assert!(check_url(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn only_this_machine_is_loopback() {
-        for here in ["http://127.0.0.1:4780", "http://127.9.9.9", "https://localhost:1", "http://[::1]:4780"]
-        {
-            assert!(is_loopback(here), "{here}");
-        }
-        for there in ["http://10.0.0.1:4780", "http://localhost.example.org", "http://[2001:db8::1]:1"] {
-            assert!(!is_loopback(there), "{there}");
         }
     }
 

@@ -16,11 +16,10 @@ mod find;
 mod json;
 mod receipts;
 mod remote;
-mod tls;
 
 pub(crate) use find::{DEFAULT_LISTEN, reachable};
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -74,7 +73,7 @@ impl Client {
             return Ok(client);
         }
         let (token, from) = find::token(args)?;
-        let safe = find::is_tls(&client.base) || find::is_loopback(&client.base);
+        let safe = find::is_tls(&client.base) || net::is_loopback(&client.base);
         if !safe && !args.danger_send_token_without_tls {
             return Err(Failure::trouble(format!(
                 "the token would cross the network in the clear to {}",
@@ -91,19 +90,13 @@ impl Client {
 
     /// A client without a token.
     pub(crate) fn anonymous(args: &cli::Server) -> Result<Client, Failure> {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            // A proxy from the environment must not see tokens that are meant for this machine.
-            .proxy(None)
-            .timeout_connect(Some(Duration::from_secs(5)))
+        let config = net::config()
             .timeout_await_100(Some(Duration::from_secs(5)))
             .timeout_recv_response(Some(Duration::from_secs(300)))
-            .user_agent(concat!("ledgerstone/", env!("CARGO_PKG_VERSION")))
             .build();
         let base = find::server(args)?;
         let agent = match find::is_tls(&base) {
-            true => tls::agent(config, args)?,
+            true => net::tls::agent(config, &tls_settings(args))?,
             false => config.into(),
         };
         let purpose = args.purpose.clone();
@@ -253,22 +246,29 @@ fn receive(
 }
 
 fn silence(error: ureq::Error, base: &str) -> Silence {
-    if let Some((why, hint)) = tls::distrust(&error) {
+    if let Some((why, hint)) = net::tls::distrust(&error) {
         return Silence::Distrusted(format!("there is no TLS connection to {base}: {why}"), hint);
     }
-    match is_not_there(&error) {
+    match net::is_unreachable(&error) {
         true => Silence::NotThere(format!("no server answers at {base}")),
         false => Silence::Broken(format!("the connection to the server at {base} broke: {error}")),
     }
 }
 
-/// Whether an error came before anything was sent.
-fn is_not_there(error: &ureq::Error) -> bool {
-    match error {
-        ureq::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
-        ureq::Error::Timeout(timeout) => matches!(timeout, ureq::Timeout::Connect | ureq::Timeout::Resolve),
-        _ => false,
+/// Whom to trust and who we are, as the command line says.
+pub(crate) fn tls_settings(args: &cli::Server) -> net::TlsSettings {
+    net::TlsSettings {
+        ca: args.ca.clone(),
+        // The certificate in the settings of the store whose token is used.
+        known: find::certificate(args),
+        identity: args.client_cert.clone().zip(args.client_key.clone()),
+    }
+}
+
+impl From<net::TlsError> for Failure {
+    fn from(error: net::TlsError) -> Failure {
+        let failure = Failure::trouble(&error);
+        if error.advice().is_empty() { failure } else { failure.hint(error.advice()) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -20,37 +20,113 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
-use super::find;
-use crate::cli;
-use crate::failure::{About, Failure};
+/// Whom to trust and who we are, as files in PEM.
+#[derive(Clone, Debug, Default)]
+pub struct TlsSettings {
+    /// Authorities to trust instead of those of the system; each is also taken itself, as a certificate that signed
+    /// itself must be.
+    pub ca: Option<PathBuf>,
+    /// A certificate that is taken as it is besides; that it can't be read is no error.
+    pub known: Option<PathBuf>,
+    /// Our certificate and its private key, for servers that ask who we are.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
 
-/// An agent that speaks TLS 1.3 and nothing else, and trusts as `args` say.
+/// Why TLS can't be spoken at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file can't be read.
+    Read {
+        /// What was expected in it.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+    /// A file does not hold what it should.
+    Missing {
+        /// What was expected in it.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Certificate and private key don't go together.
+    Identity {
+        /// File of the certificate.
+        certificate: PathBuf,
+        /// File of the key.
+        key: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Neither the system nor the settings name anybody to trust.
+    NobodyTrusted,
+    /// The TLS library refuses.
+    Unusable(String),
+}
+
+impl TlsError {
+    /// What to do about it; may be empty.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            TlsError::NobodyTrusted => {
+                "install them (ca-certificates), or give the one of the server with --ca FILE"
+            }
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TlsError::Read { what, path, why } => {
+                write!(f, "can't read the {what} in {}: {why}", path.display())
+            }
+            TlsError::Missing { what, path } => write!(f, "there is no {what} (PEM) in {}", path.display()),
+            TlsError::Identity { certificate, key, why } => {
+                write!(f, "{} and {} don't go together: {why}", certificate.display(), key.display())
+            }
+            TlsError::NobodyTrusted => {
+                f.write_str("this system trusts no authorities of certificates, so no server can be trusted")
+            }
+            TlsError::Unusable(why) => write!(f, "TLS can't be used: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+/// An agent that speaks TLS 1.3 and nothing else, and trusts as `settings` say. For callers that read an answer while
+/// it comes; all others use [`crate::HttpNet`].
 ///
 /// # Errors
 /// A file can't be read or used, or there is nobody to trust.
-pub(super) fn agent(config: ureq::config::Config, args: &cli::Server) -> Result<ureq::Agent, Failure> {
+pub fn agent(config: ureq::config::Config, settings: &TlsSettings) -> Result<ureq::Agent, TlsError> {
     let provider = Arc::new(crypto::ring::default_provider());
-    let unusable = |error: rustls::Error| Failure::trouble(format!("TLS can't be used: {error}"));
+    let unusable = |error: rustls::Error| TlsError::Unusable(error.to_string());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(unusable)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Trust::of(args, provider)?));
-    let mut tls = match (&args.client_cert, &args.client_key) {
-        (Some(certificate), Some(key)) => {
-            let pem = std::fs::read(key).about("read the key in", key)?;
-            let private = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
-                Failure::trouble(format!("there is no unencrypted private key in {}", key.display()))
-            })?;
+        .with_custom_certificate_verifier(Arc::new(Trust::of(settings, provider)?));
+    let mut tls = match &settings.identity {
+        Some((certificate, key)) => {
+            let what = "unencrypted private key";
+            let pem = read(key, what)?;
+            let private = PrivateKeyDer::from_pem_slice(&pem)
+                .map_err(|_| TlsError::Missing { what, path: key.clone() })?;
             builder.with_client_auth_cert(certificates(certificate)?, private).map_err(|error| {
-                Failure::trouble(format!(
-                    "{} and {} don't go together: {error}",
-                    certificate.display(),
-                    key.display()
-                ))
+                TlsError::Identity {
+                    certificate: certificate.clone(),
+                    key: key.clone(),
+                    why: error.to_string(),
+                }
             })?
         }
-        _ => builder.with_no_client_auth(),
+        None => builder.with_no_client_auth(),
     };
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     let connector = ().chain(TcpConnector::default()).chain(TlsConnector(Arc::new(tls)));
@@ -59,7 +135,7 @@ pub(super) fn agent(config: ureq::config::Config, args: &cli::Server) -> Result<
 
 /// What is wrong with the other side, and what to do, if that came out before anything was sent; `None` if an error is
 /// about something else.
-pub(super) fn distrust(error: &ureq::Error) -> Option<(String, &'static str)> {
+pub fn distrust(error: &ureq::Error) -> Option<(String, &'static str)> {
     let ureq::Error::Io(error) = error else { return None };
     let error = error.get_ref()?;
     // A server tells what it thinks of a client's certificate when the client takes the handshake to be over; it has
@@ -152,10 +228,10 @@ struct Trust {
 }
 
 impl Trust {
-    fn of(args: &cli::Server, provider: Arc<CryptoProvider>) -> Result<Trust, Failure> {
+    fn of(settings: &TlsSettings, provider: Arc<CryptoProvider>) -> Result<Trust, TlsError> {
         let mut known = Vec::new();
         let mut roots = RootCertStore::empty();
-        if let Some(path) = &args.ca {
+        if let Some(path) = &settings.ca {
             known = certificates(path)?;
             roots.add_parsable_certificates(known.iter().cloned());
         } else {
@@ -163,7 +239,7 @@ impl Trust {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
         // Not being able to read it is no reason to fail: it is only another way to trust.
-        let own = find::certificate(args).and_then(|path| certificates(&path).ok());
+        let own = settings.known.as_ref().and_then(|path| certificates(path).ok());
         known.extend(own.into_iter().flatten().take(1));
         let issued = match roots.is_empty() {
             true => None,
@@ -172,10 +248,7 @@ impl Trust {
             }
         };
         if issued.is_none() && known.is_empty() {
-            return Err(Failure::trouble(
-                "this system trusts no authorities of certificates, so no server can be trusted",
-            )
-            .hint("install them (ca-certificates), or give the one of the server with --ca FILE"));
+            return Err(TlsError::NobodyTrusted);
         }
         Ok(Trust { known, issued, provider })
     }
@@ -224,12 +297,20 @@ impl ServerCertVerifier for Trust {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let pem = std::fs::read(path).about("read the certificates in", path)?;
-    match CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>() {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let what = "certificate";
+    match CertificateDer::pem_slice_iter(&read(path, what)?).collect::<Result<Vec<_>, _>>() {
         Ok(list) if !list.is_empty() => Ok(list),
-        _ => Err(Failure::trouble(format!("there is no certificate (PEM) in {}", path.display()))),
+        _ => Err(TlsError::Missing { what, path: path.to_owned() }),
     }
+}
+
+fn read(path: &Path, what: &'static str) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|error| TlsError::Read {
+        what,
+        path: path.to_owned(),
+        why: error.to_string(),
+    })
 }
 
 /// Puts TLS on a TCP connection. Every agent it is in is for https:// alone.

@@ -54,6 +54,11 @@ pub fn checkpoint(name: &str) -> String {
     format!("{LEDGERS}/{name}/checkpoint")
 }
 
+/// Path of a ledger's newest checkpoint that a quorum of witnesses cosigned.
+pub fn witnessed(name: &str) -> String {
+    format!("{LEDGERS}/{name}/checkpoint.witnessed")
+}
+
 /// Path of a C2SP resource (`tile/...`) of a ledger.
 pub fn resource(name: &str, resource: &str) -> String {
     format!("{LEDGERS}/{name}/{resource}")

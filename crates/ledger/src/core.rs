@@ -52,6 +52,7 @@ impl Core {
     pub fn publish(&mut self) -> Result<(), Fault> {
         self.publisher.publish(&self.inbox)?;
         self.inbox.clear();
+        self.publisher.publish_withheld()?;
         self.publisher.settle()
     }
 
@@ -70,13 +71,14 @@ impl Core {
         Ok(true)
     }
 
-    /// Publishes what is left and marks the store as stopped in order.
+    /// Publishes what is left and marks the store as stopped in order. A store that withholds a checkpoint is not in order:
+    /// to whoever reads it, it is as if it had been cut off before it signed.
     pub fn stop(mut self) -> Result<(), Fault> {
         self.mark_synced()?;
         self.publish()?;
         self.sealer.drop_unentered()?;
-        let now = self.shared.env.now_ms();
-        self.shared.register.change(now, |register| register.stopped = true)
+        let (now, in_order) = (self.shared.env.now_ms(), !self.publisher.withholds());
+        self.shared.register.change(now, |register| register.stopped = in_order)
     }
 
     /// Reads what is durable.

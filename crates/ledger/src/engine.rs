@@ -20,6 +20,7 @@ use crate::options::Options;
 use crate::reads::Reads;
 use crate::request::{Refusal, Request};
 use crate::threads;
+use crate::witnessed::Witnessed;
 
 /// How long the supervisor waits before it tries to reopen a store that failed.
 const REOPEN: Duration = Duration::from_secs(1);
@@ -109,6 +110,15 @@ impl Engine {
     /// Reads what is durable. Taken anew for each use: after a fault the store is another one.
     pub fn reads(&self) -> Reads {
         self.inner.reads.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stores a checkpoint that a quorum of witnesses cosigned, durably, and shows it to readers. The caller has verified
+    /// it.
+    ///
+    /// # Errors
+    /// Storage failed: what was stored before is still there.
+    pub fn keep_witnessed(&self, ledger: usize, witnessed: Witnessed) -> Result<(), Fault> {
+        self.reads().keep_witnessed(ledger, witnessed)
     }
 
     /// What the engine is doing.

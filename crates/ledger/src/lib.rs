@@ -19,10 +19,12 @@ mod recover;
 mod request;
 mod sealer;
 mod shared;
+mod signing;
 mod sources;
 mod threads;
 mod tiles;
 mod view;
+mod witnessed;
 mod writer;
 
 pub use core::Core;
@@ -37,4 +39,6 @@ pub use reads::{LedgerInfo, Progress, Reads};
 pub use request::{
     Batch, Entered, Opened, Outcome, Pending, Prepared, Recorded, Refusal, Request, Unanswered,
 };
+pub use signing::{Signing, SigningGates};
 pub use view::Published;
+pub use witnessed::Witnessed;

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::signing::SigningGates;
+
 /// Limits and intervals of an engine; [`Options::default`] is what `up` runs with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -38,6 +40,8 @@ pub struct Options {
     pub segment_level: i32,
     /// A difference between the wall clock and the monotonic clock beyond this is recorded as a jump.
     pub clock_tolerance: Duration,
+    /// Which ledgers may sign only once whoever holds these gates lets them.
+    pub gates: SigningGates,
 }
 
 impl Default for Options {
@@ -60,6 +64,7 @@ impl Default for Options {
             wal_level: 1,
             segment_level: 1,
             clock_tolerance: Duration::from_secs(1),
+            gates: SigningGates::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From durable groups to a published checkpoint. Recovery runs the same function over the groups it finds.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use evidence::layout;
@@ -7,12 +8,14 @@ use evidence::register::WalPosition;
 use evidence::wal::{self, FileHeader, Group};
 use record::entry::ENTRY_LEN;
 use tlog::checkpoint::{Checkpoint, Origin, sign_checkpoint};
-use tlog::hash::{Hash, leaf_hash};
+use tlog::hash::{Hash, empty_root, leaf_hash};
+use tlog::proof::TileSource;
 use tlog::tile::{TILE_WIDTH, Tile, bundle_path, encode_tile, full_tiles, partial_width};
 use tlog::tree::{Frontier, TileStack};
 
 use crate::fault::{Doing, Fault};
-use crate::shared::Shared;
+use crate::shared::{LedgerIdentity, Shared};
+use crate::tiles::DiskTiles;
 use crate::view::Published;
 use crate::writer::{WrittenGroup, WrittenPart, wal_place};
 
@@ -33,12 +36,14 @@ pub(crate) struct Publisher {
     position: WalPosition,
     /// Sizes whose partial tiles are on disk, one per ledger; 0 if none are.
     settled: Vec<u64>,
+    /// Ledgers whose tree is larger than their checkpoint, since they may not sign.
+    withheld: BTreeSet<usize>,
 }
 
 impl Publisher {
     pub(crate) fn new(shared: Arc<Shared>, trees: Vec<Tree>, position: WalPosition) -> Self {
         let settled = vec![0; trees.len()];
-        Self { shared, trees, position, settled }
+        Self { shared, trees, position, settled, withheld: BTreeSet::new() }
     }
 
     /// Size and root of a ledger's tree.
@@ -70,8 +75,41 @@ impl Publisher {
         self.read_back(end)?;
         let signable = self.compare_roots(&changed)?;
         self.persist(end, &signable)?;
-        for (ledger, checkpoint) in signable {
-            self.sign_and_publish(ledger, checkpoint)?;
+        signable.into_iter().try_for_each(|(ledger, checkpoint)| self.sign_if_allowed(ledger, checkpoint))
+    }
+
+    /// Publishes what was withheld of ledgers that may sign again. Both trees and the register have it already.
+    pub(crate) fn publish_withheld(&mut self) -> Result<(), Fault> {
+        let withheld: Vec<usize> = self.withheld.iter().copied().collect();
+        for (ledger, checkpoint) in self.compare_roots(&withheld)? {
+            let state = &self.shared.register.value().ledgers[ledger];
+            if (state.size, state.root) != (checkpoint.size, checkpoint.root) {
+                let reason = "the register does not hold what was withheld: not signed";
+                return Err(Fault::damaged(layout::REGISTER, reason));
+            }
+            self.sign_if_allowed(ledger, checkpoint)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a ledger waits until it may sign.
+    pub(crate) fn withholds(&self) -> bool {
+        !self.withheld.is_empty()
+    }
+
+    /// Signs and publishes behind the ledger's gate, or withholds the checkpoint; then nobody need wait for it.
+    fn sign_if_allowed(&mut self, ledger: usize, checkpoint: Checkpoint) -> Result<(), Fault> {
+        let name = &self.shared.ledgers[ledger].name;
+        let gates = &self.shared.options.gates;
+        match gates.pass(name, || self.sign_and_publish(ledger, checkpoint)) {
+            Some(published) => {
+                published?;
+                self.withheld.remove(&ledger);
+            }
+            None => {
+                self.withheld.insert(ledger);
+                self.shared.view.abandon_waiters_of(ledger);
+            }
         }
         Ok(())
     }
@@ -264,6 +302,37 @@ impl Publisher {
         Ok(())
     }
 
+    /// What an earlier run published, with the right edge of its tree, so that it can be served while nothing newer may be.
+    pub(crate) fn published_before(
+        &self,
+        ledger: usize,
+        checkpoint: Checkpoint,
+        note: String,
+        at_ms: u64,
+    ) -> Result<Published, Fault> {
+        let (tree, name) = (&self.trees[ledger], &self.shared.ledgers[ledger].name);
+        let now: Vec<(Tile, Vec<Hash>)> =
+            tree.tiles.partials().map(|(tile, hashes)| (tile, hashes.to_vec())).collect();
+        let tiles = DiskTiles { disk: self.shared.disk.as_ref(), name, edge: &now };
+        let size = checkpoint.size;
+        let partial =
+            |level| Tile { level, index: full_tiles(level, size), width: partial_width(level, size) };
+        let mut edge = Vec::new();
+        for tile in (0..=Tile::MAX_LEVEL).map(partial).filter(|tile| tile.width > 0) {
+            edge.push((tile, tiles.tile(tile).doing("reading a tile")?));
+        }
+        let (index, width) = (full_tiles(0, size), partial_width(0, size));
+        let mut bundle = match index == full_tiles(0, tree.tiles.size()) {
+            true => tree.bundle.clone(),
+            false => {
+                let path = layout::resource(name, &bundle_path(index, TILE_WIDTH));
+                self.shared.disk.read(&path).doing("reading a bundle")?
+            }
+        };
+        bundle.truncate(usize::from(width) * (2 + ENTRY_LEN));
+        Ok(Published { checkpoint, note, edge, bundle, at_ms })
+    }
+
     /// Writes the partial tiles and bundle of the newest checkpoints and drops those of older ones: a partial tile
     /// is a prefix of the widest one. Not done for every checkpoint under load, since each would cost the
     /// file system four new files and four removed ones; until then the write-ahead log holds the same entries.
@@ -286,6 +355,13 @@ impl Publisher {
         }
         Ok(())
     }
+}
+
+/// Signs the checkpoint of the empty tree. It says nothing, since every tree begins with it, so no gate keeps it.
+pub(crate) fn sign_nothing(identity: &LedgerIdentity) -> Result<String, Fault> {
+    let origin = Origin::new(identity.signing.name());
+    let origin = origin.map_err(|error| Fault::damaged(layout::ledger_dir(&identity.name), error))?;
+    Ok(sign_checkpoint(&Checkpoint { origin, size: 0, root: empty_root() }, &identity.signing))
 }
 
 /// Drops the partial tiles and bundle of a size, but for those that the newest checkpoint also has.

@@ -3,14 +3,17 @@ use std::sync::Arc;
 
 use evidence::layout;
 use tlog::hash::Hash;
-use tlog::proof::{consistency_proof, inclusion_proof};
+use tlog::proof::{consistency_proof, inclusion_proof, root_from_tiles};
 use tlog::tile::{TILE_WIDTH, Tile, bundle_path};
 
 use crate::fault::{Doing, Fault};
+use crate::publisher::sign_nothing;
 use crate::reader::{self, Next, StoredRecord};
 use crate::shared::Shared;
+use crate::signing::Signing;
 use crate::tiles::DiskTiles;
 use crate::view::Published;
+use crate::witnessed::{self, Witnessed};
 
 /// Reads an opened store; cheap to clone. It goes on working while the ledger cannot record.
 #[derive(Clone)]
@@ -70,15 +73,61 @@ impl Reads {
         self.shared.view.ledger(ledger).published.clone()
     }
 
+    /// Whether a ledger signs.
+    pub fn signing(&self, ledger: usize) -> Signing {
+        self.shared.options.gates.state(&self.shared.ledgers[ledger].name)
+    }
+
     /// Calls `wake` with the first checkpoint over at least `size` entries. It is dropped uncalled if the ledger
-    /// stops before.
+    /// stops before, or may not sign.
     pub fn when_committed(
         &self,
         ledger: usize,
         size: u64,
         wake: impl FnOnce(Arc<Published>) + Send + 'static,
     ) {
-        self.shared.view.when_committed(ledger, size, wake);
+        let there = self.published(ledger).is_some_and(|published| published.checkpoint.size >= size);
+        if there || self.signing(ledger) == Signing::Allowed {
+            self.shared.view.when_committed(ledger, size, wake);
+        }
+    }
+
+    /// The newest checkpoint that a quorum of witnesses cosigned.
+    pub fn witnessed(&self, ledger: usize) -> Option<Arc<Witnessed>> {
+        self.shared.view.ledger(ledger).witnessed.clone()
+    }
+
+    /// Calls `wake` with the first witnessed checkpoint over at least `size` entries. It is dropped uncalled if the ledger
+    /// stops before, or may not sign.
+    pub fn when_witnessed(
+        &self,
+        ledger: usize,
+        size: u64,
+        wake: impl FnOnce(Arc<Witnessed>) + Send + 'static,
+    ) {
+        let there = self.published(ledger).is_some_and(|published| published.checkpoint.size >= size);
+        if there || self.signing(ledger) == Signing::Allowed {
+            self.shared.view.when_witnessed(ledger, size, wake);
+        }
+    }
+
+    /// Root of the tree of the first `size` entries of a checkpoint; `None` if it has fewer.
+    pub fn root(&self, ledger: usize, size: u64, at: &Published) -> Result<Option<Hash>, Fault> {
+        if size > at.checkpoint.size {
+            return Ok(None);
+        }
+        let tiles = self.tiles(ledger, at);
+        root_from_tiles(size, &tiles).map(Some).map_err(|error| tiles.fault(error))
+    }
+
+    /// The signed checkpoint of no entries at all, which every tree of this origin begins with: something to show to a
+    /// witness before anything was published.
+    pub fn signed_nothing(&self, ledger: usize) -> Result<String, Fault> {
+        sign_nothing(&self.shared.ledgers[ledger])
+    }
+
+    pub(crate) fn keep_witnessed(&self, ledger: usize, witnessed: Witnessed) -> Result<(), Fault> {
+        witnessed::keep(&self.shared, ledger, witnessed)
     }
 
     /// The record of this index, `None` if there is no such durable entry.

@@ -28,6 +28,7 @@ use crate::sealer::Sealer;
 use crate::shared::{LedgerIdentity, RegisterCell, Shared};
 use crate::tiles::DiskTiles;
 use crate::view::{LedgerView, View};
+use crate::witnessed;
 use crate::writer::Writer;
 
 /// Most ledgers of one server: a start enters records in all of them as one group.
@@ -77,7 +78,13 @@ pub(crate) fn open(
     publisher.restore(&covered)?;
     check_sizes(&shared, &publisher, &before)?;
     for (ledger, state) in before.ledgers.iter().enumerate() {
-        check_checkpoint(&shared, &publisher, ledger, state)?;
+        if let Some((checkpoint, note)) = check_checkpoint(&shared, &publisher, ledger, state)? {
+            let published = publisher.published_before(ledger, checkpoint, note, before.written_ms)?;
+            shared.view.publish(ledger, Arc::new(published));
+        }
+        witnessed::restore(&shared, ledger, before.written_ms, |size| {
+            root(&shared, &publisher, ledger, size)
+        })?;
     }
     let (ends, recorded): (Vec<_>, Vec<_>) =
         replays.into_iter().map(|replay| (replay.end, replay.recorded)).unzip();
@@ -250,17 +257,17 @@ fn check_sizes(shared: &Shared, publisher: &Publisher, before: &Registered) -> R
     Ok(())
 }
 
-/// The published checkpoint must be of our tree and no larger than what the register holds.
+/// The published checkpoint, which must be of our tree and no larger than what the register holds.
 fn check_checkpoint(
     shared: &Shared,
     publisher: &Publisher,
     ledger: usize,
     state: &LedgerState,
-) -> Result<(), Fault> {
+) -> Result<Option<(Checkpoint, String)>, Fault> {
     let path = layout::checkpoint(&state.name);
     let damaged = |reason: String| Fault::damaged(&path, reason);
     let bytes = match shared.disk.read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.doing("reading the checkpoint")?,
     };
     let vkey = VerifierKey::parse(&state.vkey).map_err(|error| Fault::damaged(layout::REGISTER, error))?;
@@ -270,14 +277,23 @@ fn check_checkpoint(
     if *size > state.size {
         return Err(damaged(format!("the checkpoint is ahead of the register: {size} > {}", state.size)));
     }
-    let edge: Vec<(Tile, Vec<Hash>)> =
-        publisher.tree(ledger).tiles.partials().map(|(tile, hashes)| (tile, hashes.to_vec())).collect();
-    let tiles = DiskTiles { disk: shared.disk.as_ref(), name: &state.name, edge: &edge };
-    let found = root_from_tiles(*size, &tiles).map_err(|error| tiles.fault(error))?;
-    if found != *root {
+    if self::root(shared, publisher, ledger, *size)? != Some(*root) {
         return Err(damaged("the checkpoint is of another tree".to_owned()));
     }
-    Ok(())
+    let text = String::from_utf8(bytes).map_err(|_| damaged("the checkpoint is not text".to_owned()))?;
+    Ok(Some((note.checkpoint().clone(), text)))
+}
+
+/// Root of the tree of a ledger's first entries; `None` if it has fewer.
+fn root(shared: &Shared, publisher: &Publisher, ledger: usize, size: u64) -> Result<Option<Hash>, Fault> {
+    let tree = publisher.tree(ledger);
+    if size > tree.tiles.size() {
+        return Ok(None);
+    }
+    let edge: Vec<(Tile, Vec<Hash>)> =
+        tree.tiles.partials().map(|(tile, hashes)| (tile, hashes.to_vec())).collect();
+    let tiles = DiskTiles { disk: shared.disk.as_ref(), name: &shared.ledgers[ledger].name, edge: &edge };
+    root_from_tiles(size, &tiles).map(Some).map_err(|error| tiles.fault(error))
 }
 
 /// What the server has to say about the time it did not run, and about new ledgers.

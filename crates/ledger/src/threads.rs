@@ -16,6 +16,7 @@ use crate::publisher::Publisher;
 use crate::request::{Carry, Entered, Pending, Refusal, Request};
 use crate::sealer::Sealer;
 use crate::shared::Shared;
+use crate::signing::Signing;
 use crate::writer::{Writer, WrittenGroup};
 
 /// Under load, partial tiles are written this often.
@@ -106,8 +107,9 @@ impl Run<'_> {
     fn publish(&self, publisher: &mut Publisher) -> Result<(), Fault> {
         let interval = self.shared.options.checkpoint_interval;
         let mut settled = self.shared.env.monotonic();
-        while let Some(groups) = self.backlog.take(interval) {
+        while let Some(groups) = self.backlog.take(interval, publisher.withholds()) {
             publisher.publish(&groups)?;
+            publisher.publish_withheld()?;
             self.throttle();
             let now = self.shared.env.monotonic();
             if groups.is_empty() || now.saturating_sub(settled) >= SETTLE {
@@ -156,9 +158,14 @@ impl Run<'_> {
 
     /// Keeps appends out while sealing lags too far behind.
     fn throttle(&self) {
-        let unsealed = |ledger| {
+        let unsealed = |ledger: usize| {
             let view = self.shared.view.ledger(ledger);
-            view.end - view.sealed
+            // What may not be signed can't be sealed, and is no reason to refuse.
+            let end = match self.shared.options.gates.state(&self.shared.ledgers[ledger].name) {
+                Signing::Allowed => view.end,
+                Signing::Held { .. } => view.published.as_ref().map_or(0, |at| at.checkpoint.size),
+            };
+            end.saturating_sub(view.sealed)
         };
         let most = (0..self.shared.ledgers.len()).map(unsealed).max().unwrap_or(0);
         let limit = self.shared.options.unsealed_entries;
@@ -200,14 +207,15 @@ impl Backlog {
         self.changed.notify_all();
     }
 
-    /// Takes all groups, waiting for the first; after `quiet` without one, none, once. `None` once closed and empty.
-    fn take(&self, quiet: Duration) -> Option<Vec<WrittenGroup>> {
+    /// Takes all groups, waiting for the first; after `quiet` without one, none: once, or with `again` each time. `None`
+    /// once closed and empty.
+    fn take(&self, quiet: Duration, again: bool) -> Option<Vec<WrittenGroup>> {
         let mut state = self.lock();
         while state.groups.is_empty() {
             if state.closed {
                 return None;
             }
-            let told = state.told_quiet;
+            let told = state.told_quiet && !again;
             state = match told {
                 true => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 false => {

@@ -7,19 +7,23 @@ use tlog::checkpoint::Checkpoint;
 use tlog::hash::Hash;
 use tlog::tile::Tile;
 
+use crate::witnessed::Witnessed;
+
 /// What readers may see of each ledger: where its records lie and its newest checkpoint.
 pub(crate) struct View {
     ledgers: Vec<Mutex<LedgerView>>,
     published: Condvar,
     /// Guards the wait for a publication.
     publications: Mutex<u64>,
-    waiters: Mutex<Vec<Waiter>>,
+    waiters: Mutex<Vec<Waiter<Published>>>,
+    /// Those who wait for witnesses.
+    witness_waiters: Mutex<Vec<Waiter<Witnessed>>>,
 }
 
-struct Waiter {
+struct Waiter<T> {
     ledger: usize,
     size: u64,
-    wake: Box<dyn FnOnce(Arc<Published>) + Send>,
+    wake: Box<dyn FnOnce(Arc<T>) + Send>,
 }
 
 #[derive(Default)]
@@ -34,6 +38,8 @@ pub(crate) struct LedgerView {
     pub segments: Vec<SegmentRef>,
     /// The newest checkpoint; `None` only until the first is published.
     pub published: Option<Arc<Published>>,
+    /// The newest checkpoint that a quorum of witnesses cosigned.
+    pub witnessed: Option<Arc<Witnessed>>,
 }
 
 /// Where a run of entries lies in the write-ahead log.
@@ -82,6 +88,7 @@ impl View {
             published: Condvar::new(),
             publications: Mutex::new(0),
             waiters: Mutex::default(),
+            witness_waiters: Mutex::default(),
         }
     }
 
@@ -109,15 +116,13 @@ impl View {
         self.ledger(ledger).published = Some(published.clone());
         *self.publications.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.published.notify_all();
-        let due: Vec<Waiter> = {
-            let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-            let due =
-                |waiter: &mut Waiter| waiter.ledger == ledger && waiter.size <= published.checkpoint.size;
-            waiters.extract_if(.., due).collect()
-        };
-        for waiter in due {
-            (waiter.wake)(published.clone());
-        }
+        wake(&self.waiters, ledger, published.checkpoint.size, &published);
+    }
+
+    /// A checkpoint was cosigned by a quorum.
+    pub(crate) fn witness(&self, ledger: usize, witnessed: Arc<Witnessed>) {
+        self.ledger(ledger).witnessed = Some(witnessed.clone());
+        wake(&self.witness_waiters, ledger, witnessed.checkpoint.size, &witnessed);
     }
 
     /// Calls `wake` with the first checkpoint that covers `size` entries; never, if the engine stops before.
@@ -137,9 +142,33 @@ impl View {
         }
     }
 
+    /// Calls `wake` with the first witnessed checkpoint that covers `size` entries; never, if the engine stops before.
+    pub(crate) fn when_witnessed(
+        &self,
+        ledger: usize,
+        size: u64,
+        wake: impl FnOnce(Arc<Witnessed>) + Send + 'static,
+    ) {
+        let mut waiters = self.witness_waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.ledger(ledger).witnessed.clone().filter(|witnessed| witnessed.checkpoint.size >= size) {
+            Some(witnessed) => {
+                drop(waiters);
+                wake(witnessed);
+            }
+            None => waiters.push(Waiter { ledger, size, wake: Box::new(wake) }),
+        }
+    }
+
     /// Forgets everyone who waits for a checkpoint: their wake function is dropped uncalled.
     pub(crate) fn abandon_waiters(&self) {
-        self.waiters.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        drop(take(&self.waiters, |_| true));
+        drop(take(&self.witness_waiters, |_| true));
+    }
+
+    /// Forgets those who wait for a checkpoint of one ledger.
+    pub(crate) fn abandon_waiters_of(&self, ledger: usize) {
+        drop(take(&self.waiters, |waiter| waiter.ledger == ledger));
+        drop(take(&self.witness_waiters, |waiter| waiter.ledger == ledger));
     }
 
     /// Waits until a checkpoint is published or the time is over.
@@ -162,5 +191,17 @@ impl View {
         (0..self.ledgers.len())
             .filter_map(|ledger| self.ledger(ledger).wal.iter().map(|at| at.file).min())
             .min()
+    }
+}
+
+/// Takes those out who are chosen. Their wake functions are dropped, or called, without the lock.
+fn take<T>(waiters: &Mutex<Vec<Waiter<T>>>, mut chosen: impl FnMut(&Waiter<T>) -> bool) -> Vec<Waiter<T>> {
+    let mut waiters = waiters.lock().unwrap_or_else(PoisonError::into_inner);
+    waiters.extract_if(.., |waiter| chosen(waiter)).collect()
+}
+
+fn wake<T>(waiters: &Mutex<Vec<Waiter<T>>>, ledger: usize, size: u64, with: &Arc<T>) {
+    for waiter in take(waiters, |waiter| waiter.ledger == ledger && waiter.size <= size) {
+        (waiter.wake)(with.clone());
     }
 }

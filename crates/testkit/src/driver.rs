@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use env::{Clock, Env};
-use ledger::{Batch, Core, Fault, Options, Outcome, Pending, Prepared, Refusal, Request};
+use ledger::{Batch, Core, Fault, Options, Outcome, Pending, Prepared, Refusal, Request, SigningGates};
 use record::commit::Seed;
 use record::control::{Heartbeat, Numbering};
-use record::entry::Kind;
+use record::entry::{ENTRY_LEN, Kind};
 use record::facet::Facet;
 use storage::Disk;
 use tlog::hash::leaf_hash;
@@ -47,6 +47,8 @@ pub struct Driver {
     next_event: u64,
     /// How many of [`LEDGERS`] the next [`Driver::open`] asks for.
     pub ledgers: usize,
+    /// The gates of the next [`Driver::open`].
+    pub gates: SigningGates,
     /// What must be true now.
     pub expected: Expected,
     /// What happened since the driver started.
@@ -82,6 +84,7 @@ impl Driver {
             // Numbers of different drivers of one run must not meet.
             next_event: rng.next() >> 20 << 10,
             ledgers: LEDGERS.len(),
+            gates: SigningGates::default(),
             rng,
             expected,
             journal: Vec::new(),
@@ -99,7 +102,8 @@ impl Driver {
         let now = self.env.now_ms();
         self.tick(down);
         let env: Arc<dyn Env> = self.env.clone();
-        let core = Core::open(self.data.clone(), self.keys.clone(), env, options(self.ledgers))?;
+        let options = Options { gates: self.gates.clone(), ..options(self.ledgers) };
+        let core = Core::open(self.data.clone(), self.keys.clone(), env, options)?;
         for name in LEDGERS.into_iter().take(core.reads().ledgers().len()) {
             let known = self.expected.0.get(name);
             let begun = known.is_some_and(|ledger| !ledger.notes.is_empty() || !ledger.opened.is_empty());
@@ -230,6 +234,32 @@ impl Driver {
                 let (size, root) = (published.checkpoint.size, published.checkpoint.root);
                 verify_inclusion(*index, size, &leaf_hash(entry), &proof, &root)
                     .or_else(|error| broken(&place, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Proves a random entry of each published tree, and that the tiles served have its root: what readers get while
+    /// nothing newer may be signed.
+    pub fn check_reads_of_published(&mut self) -> Result<(), Violation> {
+        let Some(reads) = self.core.as_ref().map(Core::reads) else { return Ok(()) };
+        for (ledger, name) in LEDGERS.iter().enumerate().take(reads.ledgers().len()) {
+            let place = format!("ledger {name}, published");
+            let Some(published) = reads.published(ledger).filter(|at| at.checkpoint.size > 0) else {
+                continue;
+            };
+            let (size, root) = (published.checkpoint.size, published.checkpoint.root);
+            let index = self.rng.below(size);
+            let record = reads.record(ledger, index).or_else(|fault| broken(&place, fault))?;
+            let Some(record) = record else { return broken(place, "an entry is not there") };
+            let proof = reads.inclusion(ledger, index, &published).or_else(|fault| broken(&place, fault))?;
+            verify_inclusion(index, size, &leaf_hash(&record.entry), &proof, &root)
+                .or_else(|error| broken(&place, error))?;
+            let width = tlog::tile::partial_width(0, size);
+            let last = size / u64::from(tlog::tile::TILE_WIDTH);
+            let bundle = reads.bundle(ledger, last, width).or_else(|fault| broken(&place, fault))?;
+            if width > 0 && bundle.is_none_or(|bytes| bytes.len() != usize::from(width) * (2 + ENTRY_LEN)) {
+                return broken(place, "the partial bundle is not served whole");
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use ledger::Published;
+use ledger::{Published, Signing};
 use tokio::sync::{SemaphorePermit, oneshot};
 
 use crate::auth::Caller;
@@ -125,7 +125,12 @@ async fn committed(server: &Server, ledger: &Ledger, tally: &Tally) -> Result<Ar
     match tokio::time::timeout(server.limits.commit_wait, woken).await {
         Ok(Ok(published)) => Ok(published),
         _ => {
-            let reason = "all of it is durable; no checkpoint covers it yet";
+            let reason = match server.engine.reads().signing(ledger.number) {
+                Signing::Allowed => "all of it is durable; no checkpoint covers it yet".to_owned(),
+                Signing::Held { reason, .. } => {
+                    format!("all of it is durable; no checkpoint is signed at present: {reason}")
+                }
+            };
             Err(tally.told(Problem::unavailable(reason, BUSY_MS)))
         }
     }

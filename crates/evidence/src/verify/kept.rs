@@ -43,7 +43,7 @@ pub fn hold_against(data: &dyn Medium, kept: &[u8], report: &mut Report) -> Resu
     };
     let ledger = report.ledgers[at].clone();
     if let Some(checkpoint) = checkpoint {
-        check_checkpoint(data, &ledger, checkpoint, report);
+        check_checkpoint(data, &ledger, checkpoint, (&layout::checkpoint(&ledger.name), "kept"), report);
     }
     if let Some(receipt) = &receipt {
         check_entry(data, &ledger, receipt, report);
@@ -59,28 +59,29 @@ pub fn hold_against(data: &dyn Medium, kept: &[u8], report: &mut Report) -> Resu
     Ok(())
 }
 
-/// The store must begin with the tree of the checkpoint.
-fn check_checkpoint(
+/// The store must begin with the tree of the checkpoint; `told` is the file that a difference is told of, and what the
+/// checkpoint is called.
+pub(super) fn check_checkpoint(
     data: &dyn Medium,
     ledger: &LedgerReport,
     kept: UnverifiedCheckpoint,
+    (file, what): (&str, &str),
     report: &mut Report,
 ) {
-    let file = layout::checkpoint(&ledger.name);
     let verified = VerifierKey::parse(&ledger.vkey).map_err(|error| error.to_string());
     let verified =
         verified.and_then(|key| kept.verify(&ledger.origin, &[key], &[]).map_err(|error| error.to_string()));
     let checkpoint = match verified {
         Ok(verified) => verified.checkpoint().clone(),
         Err(error) => {
-            let detail = format!("the store's key is not the one that signed the kept checkpoint: {error}");
+            let detail = format!("the store's key is not the one that signed the {what} checkpoint: {error}");
             report.damage.push(Damage::new(DamageKind::Signature, file, detail));
             return;
         }
     };
     if checkpoint.size > ledger.size {
         let detail =
-            format!("the store ends before the kept checkpoint: {} < {}", ledger.size, checkpoint.size);
+            format!("the store ends before the {what} checkpoint: {} < {}", ledger.size, checkpoint.size);
         let damage = Damage::new(DamageKind::Contradiction, file, detail);
         report.damage.push(damage.of(&ledger.name, ledger.size, checkpoint.size));
         return;
@@ -88,12 +89,12 @@ fn check_checkpoint(
     match root_from_tiles(checkpoint.size, &Tiles { data, ledger }) {
         Ok(root) if root == checkpoint.root => {}
         Ok(_) => {
-            let detail = "the store does not begin with the tree of the kept checkpoint";
+            let detail = format!("the store does not begin with the tree of the {what} checkpoint");
             let damage = Damage::new(DamageKind::Contradiction, file, detail);
             report.damage.push(damage.of(&ledger.name, 0, checkpoint.size));
         }
         Err(error) => {
-            report.undecided.push(format!("the kept checkpoint can't be held against tiles: {error}"))
+            report.undecided.push(format!("the {what} checkpoint can't be held against tiles: {error}"))
         }
     }
 }

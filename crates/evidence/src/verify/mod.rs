@@ -8,6 +8,7 @@ mod report;
 mod small;
 mod snapshot;
 mod tree;
+mod witnessed;
 
 use record::entry::{ENTRY_LEN, Entry};
 use tlog::checkpoint::UnverifiedCheckpoint;
@@ -114,6 +115,12 @@ fn verify_once(
         let (ledger, claimed_cuts) = check.run(&mut report);
         cuts.extend(claimed_cuts);
         report.ledgers.push(ledger);
+    }
+    for (at, note) in snapshot.witnessed.iter().enumerate() {
+        if let Some(note) = note {
+            let ledger = report.ledgers[at].clone();
+            witnessed::check(data, &ledger, note, &mut report);
+        }
     }
     small::check_set_aside(data, &cuts, snapshot.registered.stopped, &mut report);
     if let Some(key) = settings.key

@@ -224,7 +224,10 @@ pub(crate) fn check_tree_files(
                 if !["segment/events", "segment/control"].contains(&inside) {
                     dirs.push(path);
                 }
-            } else if inside == "checkpoint" || expected.contains(&path) || is_full(inside, size, stopped) {
+            } else if ["checkpoint", "checkpoint.witnessed"].contains(&inside)
+                || expected.contains(&path)
+                || is_full(inside, size, stopped)
+            {
             } else if name.ends_with(".tmp") {
                 report.notes.push(format!("{path}: was being written; the next start removes it"));
             } else if stopped {

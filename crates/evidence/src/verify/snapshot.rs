@@ -16,6 +16,8 @@ pub(crate) struct Snapshot {
     pub registered: Registered,
     /// Checkpoint of each ledger, in the register's order; `None` if there is none.
     pub checkpoints: Vec<Option<Vec<u8>>>,
+    /// The newest checkpoint of each ledger that witnesses cosigned, likewise.
+    pub witnessed: Vec<Option<Vec<u8>>>,
     /// Write-ahead files from the floor on, in order.
     pub wal: Vec<(u64, Vec<u8>)>,
     /// Numbers of write-ahead files that the register no longer needs.
@@ -36,9 +38,12 @@ impl Snapshot {
     /// Reads the moving parts in the order in which a server writes them last, so that what is read first never
     /// knows more than what is read later.
     pub(crate) fn take(medium: &dyn Medium) -> Result<Self, SnapshotError> {
-        let mut checkpoints = BTreeMap::new();
+        let (mut checkpoints, mut witnessed) = (BTreeMap::new(), BTreeMap::new());
         let mut partials = BTreeMap::new();
         for (name, ..) in medium.list(layout::LEDGERS).map_err(unreadable(layout::LEDGERS))? {
+            if let Some(note) = optional(medium.read(&layout::witnessed(&name)), &name)? {
+                witnessed.insert(name.clone(), note);
+            }
             let Some(checkpoint) = optional(medium.read(&layout::checkpoint(&name)), &name)? else {
                 continue;
             };
@@ -77,7 +82,8 @@ impl Snapshot {
             }
         }
         let checkpoints = registered.ledgers.iter().map(|ledger| checkpoints.remove(&ledger.name)).collect();
-        Ok(Self { registered, checkpoints, wal, released, partials })
+        let witnessed = registered.ledgers.iter().map(|ledger| witnessed.remove(&ledger.name)).collect();
+        Ok(Self { registered, checkpoints, witnessed, wal, released, partials })
     }
 }
 

@@ -11,7 +11,9 @@ use env::SystemEnv;
 use evidence::layout;
 use evidence::register::Registered;
 use evidence::segment::Class;
-use ledger::{Batch, Core, Engine, Fault, Options, Outcome, Pending, Prepared, Recorded, Refusal, Request};
+use ledger::{
+    Batch, Core, Engine, Fault, Options, Outcome, Pending, Prepared, Recorded, Refusal, Request, SigningGates,
+};
 use record::commit::Seed;
 use record::control::Numbering;
 use record::entry::{Entry, Kind};
@@ -238,4 +240,39 @@ fn a_quiet_ledger_does_not_pin_the_log_of_a_busy_one() {
     for recorded in &quiet {
         assert_eq!(core.reads().record(1, recorded.index).unwrap().unwrap().entry, recorded.entry);
     }
+}
+
+/// While its gate is held a running ledger records and says at once that no checkpoint will come; once released it signs
+/// without being asked.
+#[test]
+fn a_running_ledger_signs_once_its_gate_is_released() {
+    let dir = tempfile::tempdir().unwrap();
+    let gates = SigningGates::held(["main".to_owned()], 1, "no witness has answered");
+    let start = || {
+        let (data, keys) = disks(dir.path());
+        let options = Options { gates: gates.clone(), ..options() };
+        Engine::start(data, keys, Arc::new(SystemEnv::new()), options).unwrap()
+    };
+    let engine = start();
+    let (request, answered) = append(1, None, vec![event(1)]);
+    engine.submit(request);
+    let index = durable(&answered)[0].index;
+    let (answer, committed) = channel();
+    engine
+        .reads()
+        .when_committed(0, index + 1, move |published| answer.send(published.checkpoint.size).unwrap());
+    assert!(committed.recv_timeout(Duration::from_secs(20)).is_err(), "nobody waits for what will not come");
+    assert!(engine.reads().published(0).is_none());
+    assert_eq!(engine.reads().signing(0).reason(), Some("no witness has answered"));
+    engine.stop();
+
+    let engine = start();
+    std::thread::sleep(Duration::from_secs(1));
+    gates.release("main");
+    let (answer, committed) = channel();
+    engine
+        .reads()
+        .when_committed(0, index + 1, move |published| answer.send(published.checkpoint.size).unwrap());
+    assert!(committed.recv_timeout(Duration::from_secs(20)).unwrap() > index);
+    engine.stop();
 }

@@ -51,7 +51,10 @@ pub(super) fn check_names(data: &dyn Disk, register: &Registered) -> Result<(), 
         if !entry.dir || register.ledgers.iter().all(|ledger| ledger.name != entry.name) {
             return broken(dir, "not a ledger of the register");
         }
-        if let Some(name) = names(data, &dir)?.into_iter().find(|name| name != "checkpoint") {
+        if let Some(name) = names(data, &dir)?
+            .into_iter()
+            .find(|name| !["checkpoint", "checkpoint.witnessed"].contains(&&**name))
+        {
             return broken(format!("{dir}/{name}"), "no such file belongs here");
         }
     }

@@ -1,0 +1,1 @@
+"""An independent verifier of Ledgerstone's artefacts, written from docs/ alone."""

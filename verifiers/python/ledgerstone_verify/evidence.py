@@ -90,7 +90,7 @@ class _Evidence:
         with self.e7:
             self._read_selection()
         self.rows.finish(self.e6, self.e9, self.e10)
-        genesis = None
+        genesis, timestamps = None, 0
         with self.e5:
             genesis = self._read_genesis()
         with self.report.check("E11", "earlier checkpoints are of the same tree"):
@@ -113,7 +113,7 @@ class _Evidence:
         facts["selection"] = kind % (selection["from"], selection["end"])
         if not self.is_range:
             facts["query"] = str(selection["query"])
-            facts["note"] = SELECTION_LABEL
+            self.report.label = SELECTION_LABEL
         facts["records"] = ", ".join("%d %s" % (count, name) for name, count in manifest["counts"].items() if count)
         facts["gaps"] = "%d gap records" % len(manifest["gaps"])
         if manifest["withheld"]:
@@ -342,7 +342,7 @@ def ask_for_key(check: Any, known: Known) -> list[Key]:
     if not keys and known.anchor_required:
         raise Undecidable("no key was given")
     if not keys:
-        check.say("no key was given: the artefact agrees with itself, and nobody knows whose it is")
+        check.say("self-consistent, key not pinned: no key was given, so nobody knows whose it is")
     return keys
 
 

@@ -49,6 +49,8 @@ class Rows:
         # Indexes and times of receipt, in the order of the lines: of the selection, and of all else.
         self._indexes, self._received = array("Q"), array("Q")
         self._others: list[tuple[int, int]] = []
+        # The entries beside a range; control.ndjson may hold the same.
+        self._neighbours: list[tuple[int, int]] = []
         # Records of which something was erased, and the index of the record that says so.
         self._erased: list[tuple[int, int]] = []
 
@@ -80,7 +82,7 @@ class Rows:
     def neighbour(self, index: int, data: bytes) -> Entry:
         """The entry beside a range, which has no payload here."""
         entry = read_entry(data)
-        self._others.append((index, entry.received))
+        self._neighbours.append((index, entry.received))
         return entry
 
     def finish(self, e6: Check, e9: Check, e10: Check) -> None:
@@ -148,13 +150,17 @@ class Rows:
             span.first, span.last = min(span.first, entry.sequence), max(span.last, entry.sequence)
             span.count += 1
 
-    def _in_order(self) -> Iterator[tuple[int, int]]:
-        return heapq.merge(zip(self._indexes, self._received), sorted(self._others))
+    def _in_order(self) -> Iterator[tuple[int, int, bool]]:
+        """Index, time of receipt and whether it stands beside the range, of all entries of the file."""
+        rows = ((index, time, False) for index, time in zip(self._indexes, self._received))
+        others = [(index, time, False) for index, time in self._others]
+        others += [(index, time, True) for index, time in self._neighbours]
+        return heapq.merge(rows, sorted(others))
 
     def _finish_times(self, e9: Check) -> None:
         last_index, last_time = -1, 0
-        for index, time in self._in_order():
-            if index == last_index:
+        for index, time, is_beside in self._in_order():
+            if index == last_index and not is_beside:
                 e9.bad("index %d is in the file twice" % index)
             if time < last_time:
                 e9.bad("index %d was received before index %d" % (index, last_index))

@@ -50,6 +50,9 @@ class Check:
     def say(self, finding: object) -> None:
         self.add(SAID, str(finding))
 
+    def passed(self) -> bool:
+        return self.outcome in (GOOD, SAID)
+
     def __enter__(self) -> "Check":
         return self
 
@@ -68,6 +71,8 @@ class Report:
     def __init__(self, artefact: str, name: str):
         self.artefact = artefact
         self.name = name
+        # What the verdict must not be read without.
+        self.label = ""
         self.facts: dict[str, str] = {}
         self.checks: list[Check] = []
 
@@ -79,8 +84,8 @@ class Report:
         self.checks.append(Check(name, about))
         return self.checks[-1]
 
-    def passed(self, *names: str) -> bool:
-        return all(check.outcome in (GOOD, SAID) for check in self.checks if not names or check.name in names)
+    def passed(self) -> bool:
+        return all(check.passed() for check in self.checks)
 
     @property
     def verdict(self) -> str:
@@ -94,6 +99,7 @@ class Report:
             "artefact": self.artefact,
             "file": self.name,
             "verdict": self.verdict,
+            "label": self.label,
             "facts": self.facts,
             "checks": [
                 {
@@ -108,7 +114,8 @@ class Report:
         }
 
     def as_text(self) -> str:
-        lines = ["%s: %s %s" % (self.verdict.upper(), self.artefact, self.name)]
+        label = ": " + self.label if self.label else ""
+        lines = ["%s: %s %s%s" % (self.verdict.upper(), self.artefact, self.name, label)]
         lines += ["  %-12s %s" % (name, value) for name, value in self.facts.items()]
         for check in self.checks:
             lines.append("%-8s %-4s %s" % (check.outcome, check.name, check.about))

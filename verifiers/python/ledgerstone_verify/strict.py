@@ -201,7 +201,7 @@ def read_canonical(data: bytes) -> Any:
 def _read_fast(text: str) -> Any:
     # Text that the writer gives back as it was holds no member twice, no space, no other spelling and no other order.
     # What is left to see to: depth, numbers, and names beyond the 16 bits by which RFC 8785 sorts.
-    if not text.isascii() and max(text) > "\uffff":
+    if not text.isascii() and _BEYOND.search(text):
         raise _Slow
     value = _DECODER.decode(text)
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
@@ -235,6 +235,7 @@ def _constant(token: str) -> Any:
     raise _Slow
 
 
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=_constant)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 

@@ -6,6 +6,7 @@
 mod evidence_formats;
 mod record_formats;
 pub mod seeds;
+mod timestamp_formats;
 mod tlog_formats;
 mod wire_formats;
 
@@ -13,7 +14,7 @@ mod wire_formats;
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus folder and of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 25] = [
     ("json", record_formats::json),
     ("canonical", record_formats::canonical),
     ("facet", record_formats::facet),
@@ -26,6 +27,8 @@ pub const TARGETS: [(&str, Target); 23] = [
     ("vkey", tlog_formats::vkey),
     ("tile_path", tlog_formats::tile_path),
     ("bundle", tlog_formats::bundle),
+    ("token", timestamp_formats::token),
+    ("ots", timestamp_formats::ots),
     ("policy", tlog_formats::policy),
     ("add_checkpoint", tlog_formats::add_checkpoint),
     ("witness_answer", tlog_formats::witness_answer),

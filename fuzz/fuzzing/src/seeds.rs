@@ -14,6 +14,7 @@ use record::entry::{ENTRY_LEN, Entry, Kind};
 use record::facet::{FacetDraft, Stamp, TABLE_VERSION, table_hash};
 use record::receipt::{Level, Receipt, ReceiptProof};
 use record::stored::{Known, Opening};
+use timestamp::ots::{Attestation, DetachedFile, Op, Tree, calendar};
 use tlog::witness::{format_cosignatures, format_size};
 use tlog::{
     AddCheckpoint, Checkpoint, CosigningKey, Hash, Origin, SigningKey, TileStack, TlogProof, VerifierKey,
@@ -42,6 +43,7 @@ pub fn all() -> Vec<SeedFile> {
     logs(&mut seeds);
     stores(&mut seeds);
     streams(&mut seeds);
+    stamps(&mut seeds);
     seeds.0
 }
 
@@ -56,6 +58,28 @@ impl Seeds {
     fn chosen(&mut self, target: &'static str, name: &'static str, choice: u8, bytes: &[u8]) {
         self.add(target, name, [&[choice], bytes].concat());
     }
+}
+
+fn stamps(seeds: &mut Seeds) {
+    seeds.add("token", "response", crate::timestamp_formats::RESPONSE);
+    let token = timestamp::response(crate::timestamp_formats::RESPONSE);
+    seeds.add("token", "token", token.map(|token| token.as_bytes().to_vec()).unwrap_or_default());
+    let mut file = DetachedFile::start([7; 32], [9; 16]);
+    let commitment = file.commitment().unwrap_or_default();
+    let promise = Attestation::pending("https://calendar.example.org");
+    let block = ("block", Attestation::Bitcoin { height: 800_000 });
+    for (name, end) in promise.into_iter().map(|promise| ("promise", promise)).chain([block]) {
+        let Ok(mut tree) = Tree::new(commitment.clone()) else { continue };
+        let way = [Op::Append(vec![1; 8]), Op::Prepend(vec![2]), Op::Reverse, Op::Hexlify, Op::Sha256];
+        let mut below = &mut tree;
+        for op in way {
+            below = below.then(op).unwrap_or_else(|error| panic!("{error}"));
+        }
+        below.attest(end);
+        file.add(&commitment, &tree).unwrap_or_else(|error| panic!("{error}"));
+        seeds.add("ots", name, calendar::to_answer(&tree).unwrap_or_default());
+    }
+    seeds.add("ots", "file", file.to_bytes().unwrap_or_default());
 }
 
 fn records(seeds: &mut Seeds) {

@@ -8,3 +8,4 @@ mod flips;
 mod good_tokens;
 mod ots;
 mod responses;
+mod vectors;

@@ -13,6 +13,15 @@ pub fn crate_logs(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     checked(shell.run(&mut shell.command("sh", &["scripts/interop/tlog.sh", &cache])))
 }
 
+/// Tokens of a local authority and OpenTimestamps files, between our crate and three others.
+pub fn timestamps(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
+    shell.run(&mut shell.cargo(&["build", "--quiet", "--package", "timestamp", "--example", "stamp"]))?;
+    let program = shell.built.join("examples/stamp");
+    let (program, cache) = (program.to_string_lossy(), shell.cache.to_string_lossy());
+    let script = ["scripts/interop/timestamps.py", "--cache", &cache, "--stamp", &program];
+    checked(shell.run(&mut shell.command("python3", &script)))
+}
+
 /// A log that the program has written and serves.
 pub fn program_log(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     let binary = program(shell)?;

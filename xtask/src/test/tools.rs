@@ -12,7 +12,7 @@ const INSTALL: Duration = Duration::from_secs(300);
 /// How long fetching the advisories may take.
 const ADVISORIES: Duration = Duration::from_secs(120);
 
-/// Says which tools there are, and installs Python with virtual environments if that is missing.
+/// Says which tools there are, and installs Python with virtual environments and OpenSSL's program if they are missing.
 pub fn prepare(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     for (program, argument) in [("rustc", "--version"), ("cargo", "--version"), ("go", "version")] {
         let version = shell.aside(&mut shell.command(program, &[argument]), Duration::from_secs(60));
@@ -20,15 +20,17 @@ pub fn prepare(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     }
     let has_python =
         || shell.aside(&mut shell.command("python3", &["-c", "import ensurepip, venv"]), INSTALL);
-    if has_python().is_err() {
-        println!("installing python3 and python3-venv");
-        let packages = ["install", "--yes", "--no-install-recommends", "python3", "python3-venv"];
+    let has_openssl = || shell.aside(&mut shell.command("openssl", &["version"]), INSTALL);
+    if has_python().is_err() || has_openssl().is_err() {
+        println!("installing python3, python3-venv and openssl");
+        let packages = ["install", "--yes", "--no-install-recommends", "python3", "python3-venv", "openssl"];
         shell
             .aside(shell.command("apt-get", &["update"]).env("DEBIAN_FRONTEND", "noninteractive"), INSTALL)?;
         shell.aside(shell.command("apt-get", &packages).env("DEBIAN_FRONTEND", "noninteractive"), INSTALL)?;
         has_python()?;
     }
     println!("{}", shell.aside(&mut shell.command("python3", &["--version"]), INSTALL)?.trim());
+    println!("{}", has_openssl()?.trim());
     Ok(Done::Passed)
 }
 

@@ -13,6 +13,7 @@ pub mod note;
 pub mod range;
 pub mod row;
 pub mod text;
+pub mod verify;
 pub mod zip;
 
 mod people;
@@ -20,12 +21,10 @@ mod scan;
 mod tally;
 mod writer;
 
-#[cfg(feature = "sample")]
-pub mod sample;
-
 pub use manifest::{Counts, Manifest, Selection, SourceCount};
 pub use row::Record;
-pub use writer::{About, Finished, WriteError, Writer};
+pub use verify::{Options, Report, verify};
+pub use writer::{About, Finished, WriteError, Writer, is_kept};
 pub use zip::Source;
 
 /// First bytes of every evidence file: a ZIP whose first member is this one.

@@ -124,7 +124,7 @@ impl Manifest {
         object.push("withheld", Value::Array(names.collect()));
         let counts = &self.counts;
         object.push("counts", Object::from_iter(counts.named().map(|(name, count)| (name, count))));
-        object.push("sources", Value::Array(self.sources.iter().map(SourceCount::to_value).collect()));
+        object.push("sources", Value::Array(self.sources.iter().map(|source| source.to_value()).collect()));
         let gaps = self.gaps.iter().map(|index| Value::from(index.to_string()));
         object.push("gaps", Value::Array(gaps.collect()));
         object.push("members", Value::Array(self.members.iter().map(member).collect()));
@@ -245,7 +245,7 @@ impl Counts {
 }
 
 impl SourceCount {
-    fn to_value(&self) -> Value<'static> {
+    fn to_value(self) -> Value<'static> {
         let mut object = Object::new();
         object.push("source", self.source);
         object.push("epoch", self.epoch);

@@ -98,7 +98,7 @@ fn end_record(members: u16, length: u32, offset: u32) -> Vec<u8> {
 }
 
 /// A member whose text is being taken in; what is held is its compressed form.
-pub(crate) struct Packing {
+pub struct Packing {
     encoder: Encoder,
     crc: Crc,
     length: u64,
@@ -110,7 +110,8 @@ enum Encoder {
 }
 
 impl Packing {
-    pub(crate) fn new(method: Method) -> Self {
+    /// An empty text.
+    pub fn new(method: Method) -> Self {
         let encoder = match method {
             Method::Stored => Encoder::Stored(Vec::new()),
             // Level 4: a tenth larger than the default for audit records, at twice the speed.
@@ -120,7 +121,7 @@ impl Packing {
     }
 
     /// Bytes of text so far.
-    pub(crate) fn length(&self) -> u64 {
+    pub fn length(&self) -> u64 {
         self.length
     }
 
@@ -163,7 +164,7 @@ pub struct Member {
 }
 
 /// Writes an archive, member by member.
-pub(crate) struct Archiver<W> {
+pub struct Archiver<W> {
     out: W,
     at: u64,
     rows: Vec<Row>,
@@ -172,7 +173,8 @@ pub(crate) struct Archiver<W> {
 }
 
 impl<W: Write> Archiver<W> {
-    pub(crate) fn new(out: W) -> Self {
+    /// An empty archive that goes to `out`.
+    pub fn new(out: W) -> Self {
         Self { out, at: 0, rows: Vec::new(), central: 0 }
     }
 
@@ -180,7 +182,7 @@ impl<W: Write> Archiver<W> {
     ///
     /// # Errors
     /// [`io::ErrorKind::FileTooLarge`] if the file would be beyond its limits; nothing of the member was written then.
-    pub(crate) fn add(&mut self, name: &str, packing: Packing) -> io::Result<Member> {
+    pub fn add(&mut self, name: &str, packing: Packing) -> io::Result<Member> {
         let (method, data, crc, length) = packing.finish()?;
         let (stored, central) = (data.len() as u64, self.central + (CENTRAL_LEN + name.len()) as u64);
         let end = self.at + LOCAL_LEN + name.len() as u64 + stored;
@@ -203,7 +205,10 @@ impl<W: Write> Archiver<W> {
     }
 
     /// Writes the central directory and the end record.
-    pub(crate) fn finish(mut self) -> io::Result<W> {
+    ///
+    /// # Errors
+    /// Of whoever takes the bytes.
+    pub fn finish(mut self) -> io::Result<W> {
         let mut central = Vec::with_capacity(self.central as usize);
         self.rows.iter().for_each(|row| row.central(&mut central));
         let end = end_record(self.rows.len() as u16, central.len() as u32, self.at as u32);

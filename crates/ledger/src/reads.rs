@@ -2,9 +2,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use evidence::layout;
+use record::entry::ENTRY_LEN;
+use tlog::NoteError;
 use tlog::hash::Hash;
 use tlog::proof::{consistency_proof, inclusion_proof, root_from_tiles};
-use tlog::tile::{TILE_WIDTH, Tile, bundle_path};
+use tlog::tile::{TILE_WIDTH, Tile, bundle_path, decode_bundle};
 
 use crate::fault::{Doing, Fault};
 use crate::publisher::sign_nothing;
@@ -186,6 +188,46 @@ impl Reads {
     pub fn consistency(&self, ledger: usize, old: u64, at: &Published) -> Result<Vec<Hash>, Fault> {
         let tiles = self.tiles(ledger, at);
         consistency_proof(old, at.checkpoint.size, &tiles).map_err(|error| tiles.fault(error))
+    }
+
+    /// Roots of the subtrees that cover a range in the tree of a checkpoint, see [`export::range`].
+    pub fn cover(&self, ledger: usize, range: Range<u64>, at: &Published) -> Result<Vec<Hash>, Fault> {
+        let tiles = self.tiles(ledger, at);
+        export::range::roots(range, at.checkpoint.size, &tiles).map_err(|error| tiles.fault(error))
+    }
+
+    /// The entries of a range in the tree of a checkpoint, bundle by bundle: first index and entries of each. They are
+    /// read from bundles, which any reader of the tree gets; payloads are not looked at.
+    pub fn entries(
+        &self,
+        ledger: usize,
+        range: Range<u64>,
+        at: &Published,
+        each: &mut dyn FnMut(u64, &[u8; ENTRY_LEN]) -> Next,
+    ) -> Result<(), Fault> {
+        let width = u64::from(TILE_WIDTH);
+        for bundle in range.start / width..range.end.min(at.checkpoint.size).div_ceil(width) {
+            let entries = match at.checkpoint.size / width > bundle {
+                true => reader::bundle_entries(&self.shared, ledger, bundle)?,
+                false => {
+                    decode_bundle(&at.bundle).map_err(|_| Fault::damaged("bundle", "it is not one"))?.concat()
+                }
+            };
+            let (entries, _) = entries.as_chunks::<ENTRY_LEN>();
+            for (index, entry) in (bundle * width..).zip(entries).filter(|(index, _)| range.contains(index)) {
+                if each(index, entry) == Next::Stop {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Signs the manifest of an evidence file of a ledger: a text that can't be taken for a checkpoint, and that
+    /// commits the ledger to nothing but the file.
+    pub fn sign_evidence(&self, ledger: usize, manifest_sha256: &[u8; 32]) -> Result<String, NoteError> {
+        let key = &self.shared.ledgers[ledger].signing;
+        export::note::sign(key.name(), manifest_sha256, key)
     }
 
     fn tiles<'a>(&'a self, ledger: usize, published: &'a Published) -> DiskTiles<'a> {

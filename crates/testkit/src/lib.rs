@@ -14,6 +14,7 @@ pub mod fault;
 pub mod fs;
 mod net;
 mod rng;
+pub mod sample;
 mod sim_env;
 
 pub use disk::{DATA, Disks, KEYS, SimDisk, SimFile, SimHost};

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use export::Selection;
-use export::sample::{Sample, golden};
 use record::facet::Facet;
+use testkit::sample::{Sample, golden};
 
 /// The three kinds of files: name and bytes.
 pub fn files() -> [(&'static str, Vec<u8>); 3] {
@@ -24,7 +24,7 @@ fn range(sample: &Sample) -> Vec<u8> {
 
 /// The whole ledger by time, without `who` and `content`.
 fn withheld(sample: &Sample) -> Vec<u8> {
-    let from_ms = Some(export::sample::START_MS);
+    let from_ms = Some(testkit::sample::START_MS);
     let selection = Selection { from: 0, end: sample.size(), from_ms, ..Selection::default() };
     let mut about = sample.about(selection, &[Facet::Content, Facet::Who]);
     about.case = "<b>4712</b> & \u{202e}co.\u{1b}[31m".to_owned();

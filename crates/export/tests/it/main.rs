@@ -1,3 +1,6 @@
 //! Evidence files, written and verified.
 
+mod bytes;
 mod golden;
+mod liar;
+mod model;

@@ -18,10 +18,10 @@ use tlog::{
     inclusion_proof, leaf_hash, sign_checkpoint,
 };
 
-use crate::anchors::{Anchor, Neighbour, RangeProof};
-use crate::manifest::{Manifest, Selection};
-use crate::zip::{Archiver, Member, Method, Packing, directory};
-use crate::{About, Finished, Record, Writer, note, range, writer};
+use export::anchors::{Anchor, Neighbour, RangeProof};
+use export::manifest::{Manifest, Selection};
+use export::zip::{Archiver, Member, Method, Packing, Row, directory};
+use export::{About, Finished, Record, Writer, is_kept, note, range};
 
 /// When the sample ledger begins, in Unix milliseconds.
 pub const START_MS: u64 = 1_763_715_600_000;
@@ -261,7 +261,7 @@ impl Sample {
         }
         for index in (0..self.size()).filter(|index| !taken(index)) {
             let entry = Entry::decode(&self.records[index as usize].entry).expect("an entry");
-            if writer::is_kept(entry.kind) {
+            if is_kept(entry.kind) {
                 writer.control(&self.record(index), &self.inclusion(index)).expect("a good record");
             }
         }
@@ -362,7 +362,7 @@ pub fn golden() -> Sample {
 /// If it is none.
 pub fn unpack(file: &[u8]) -> Vec<(String, Vec<u8>)> {
     let rows = directory(file).expect("an archive");
-    let text = |row: &crate::zip::Row| {
+    let text = |row: &Row| {
         let data = &file[row.data() as usize..row.end() as usize];
         match row.method {
             Method::Stored => data.to_vec(),

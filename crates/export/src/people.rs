@@ -56,6 +56,7 @@ impl Told {
             Control::Cut(cut) => {
                 format!("{} bytes that were never acknowledged were set aside after a crash", cut.length)
             }
+            Control::Refusal(refusal) => refusal.detail.clone(),
             _ => return None,
         };
         Some(Self { index, received_ms, what })

@@ -230,6 +230,18 @@ impl Reads {
         export::note::sign(key.name(), manifest_sha256, key)
     }
 
+    /// Proof that the tree of `new` entries begins with that of `old`, both within a checkpoint.
+    pub fn consistency_between(
+        &self,
+        ledger: usize,
+        old: u64,
+        new: u64,
+        at: &Published,
+    ) -> Result<Vec<Hash>, Fault> {
+        let tiles = self.tiles(ledger, at);
+        consistency_proof(old, new, &tiles).map_err(|error| tiles.fault(error))
+    }
+
     fn tiles<'a>(&'a self, ledger: usize, published: &'a Published) -> DiskTiles<'a> {
         DiskTiles {
             disk: self.shared.disk.as_ref(),

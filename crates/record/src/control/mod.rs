@@ -159,6 +159,36 @@ pub struct Clock {
     pub wall_ms: u64,
 }
 
+/// A witness refused a checkpoint of this ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Who refused: its key, as a C2SP vkey.
+    pub party: String,
+    /// What for.
+    pub reason: RefusalReason,
+    /// Entries in the newest checkpoint of this ledger then.
+    pub size: u64,
+    /// Entries that the witness says it has cosigned.
+    pub claimed: Option<u64>,
+    /// A checkpoint note with this ledger's signature that contradicts this ledger, if the witness showed one.
+    pub note: Option<String>,
+    /// Whether nothing was signed from then on.
+    pub stopped: bool,
+    /// What it means, for people. No names, no addresses.
+    pub detail: String,
+}
+
+/// What a witness refused for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// It has cosigned a larger tree.
+    Ahead,
+    /// It has cosigned another tree.
+    Conflict,
+    /// It does not take the ledger's signature.
+    Key,
+}
+
 /// The payload of any control record that this version knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is documented at the type it holds")]
@@ -170,6 +200,7 @@ pub enum Control {
     Sealed(Sealed),
     Cut(Cut),
     Clock(Clock),
+    Refusal(Refusal),
 }
 
 impl Control {
@@ -185,7 +216,10 @@ impl Control {
             Kind::Source => SourceRecord::parse(what).map(Control::Source),
             Kind::Sealed => Sealed::parse(what).map(Control::Sealed),
             Kind::Cut => match Cut::parse(what) {
-                Err(ControlError::Unknown) => Clock::parse(what).map(Control::Clock),
+                Err(ControlError::Unknown) => match Clock::parse(what) {
+                    Err(ControlError::Unknown) => Refusal::parse(what).map(Control::Refusal),
+                    clock => clock.map(Control::Clock),
+                },
                 cut => cut.map(Control::Cut),
             },
             _ => Err(ControlError::Unknown),
@@ -226,7 +260,7 @@ macro_rules! payloads {
         }
     )*};
 }
-payloads!(Genesis Gap Heartbeat SourceRecord Sealed Cut Clock);
+payloads!(Genesis Gap Heartbeat SourceRecord Sealed Cut Clock Refusal);
 
 fn draft<P: Payload>(payload: &P) -> FacetDraft {
     FacetDraft { when: when::<P>(), what: what(payload), ..FacetDraft::default() }

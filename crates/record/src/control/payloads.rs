@@ -2,8 +2,8 @@
 
 use super::fields::{Fields, decimal, push_some, word_of};
 use super::{
-    Clock, ControlError, Cut, Gap, GapCause, Genesis, Heartbeat, Numbering, Payload, Sealed, SealedClass,
-    SourceRecord,
+    Clock, ControlError, Cut, Gap, GapCause, Genesis, Heartbeat, Numbering, Payload, Refusal, RefusalReason,
+    Sealed, SealedClass, SourceRecord,
 };
 use crate::entry::Kind;
 use crate::hex;
@@ -179,5 +179,36 @@ impl Payload for Clock {
 
     fn read(fields: &Fields<'_>) -> Result<Clock, ControlError> {
         Ok(Clock { expected_ms: fields.number("expected_ms")?, wall_ms: fields.number("wall_ms")? })
+    }
+}
+
+const REFUSALS: &[(&str, RefusalReason)] =
+    &[("ahead", RefusalReason::Ahead), ("conflict", RefusalReason::Conflict), ("key", RefusalReason::Key)];
+
+impl Payload for Refusal {
+    const KIND: Kind = Kind::Cut;
+    const TYPE: &'static str = "refusal";
+    const SEVERITY: u32 = 5;
+
+    fn members(&self, what: &mut Object<'static>) {
+        what.push("party", self.party.clone());
+        what.push("reason", word_of(REFUSALS, &self.reason));
+        what.push("size", decimal(self.size));
+        push_some(what, "claimed", self.claimed.map(decimal));
+        push_some(what, "note", self.note.clone());
+        what.push("stopped", self.stopped);
+        what.push("detail", self.detail.clone());
+    }
+
+    fn read(fields: &Fields<'_>) -> Result<Refusal, ControlError> {
+        Ok(Refusal {
+            party: fields.string("party")?,
+            reason: fields.word("reason", REFUSALS)?,
+            size: fields.decimal("size")?,
+            claimed: fields.optional("claimed", Fields::decimal)?,
+            note: fields.optional("note", Fields::string)?,
+            stopped: fields.flag("stopped")?,
+            detail: fields.string("detail")?,
+        })
     }
 }

@@ -67,7 +67,14 @@ fn control() -> impl Strategy<Value = (Kind, Control)> {
         .prop_map(|(file, offset, length, sha256)| Control::Cut(Cut { file, offset, length, sha256 }));
     let clock =
         (ms(), ms()).prop_map(|(expected_ms, wall_ms)| Control::Clock(Clock { expected_ms, wall_ms }));
+    let reason =
+        prop::sample::select(vec![RefusalReason::Ahead, RefusalReason::Conflict, RefusalReason::Key]);
+    let refusal = (text(), reason, any::<u64>(), of(any::<u64>()), of(text()), any::<bool>(), text())
+        .prop_map(|(party, reason, size, claimed, note, stopped, detail)| {
+            Control::Refusal(Refusal { party, reason, size, claimed, note, stopped, detail })
+        });
     prop_oneof![
+        refusal.prop_map(|control| (Kind::Cut, control)),
         genesis.prop_map(|control| (Kind::Genesis, control)),
         gap.prop_map(|control| (Kind::Gap, control)),
         (any::<u64>(), proptest::option::of(".{0,40}"))
@@ -88,6 +95,7 @@ fn draft_of(control: &Control) -> FacetDraft {
         Control::Sealed(payload) => payload.to_draft(),
         Control::Cut(payload) => payload.to_draft(),
         Control::Clock(payload) => payload.to_draft(),
+        Control::Refusal(payload) => payload.to_draft(),
     }
 }
 

@@ -69,6 +69,19 @@ TYPES = {
         shape({"file": text, "offset": decimal, "length": decimal, "sha256": hexadecimal(32)}),
     ),
     "clock": (record.CUT, shape({"expected_ms": number, "wall_ms": number})),
+    "refusal": (
+        record.CUT,
+        shape(
+            {
+                "party": text,
+                "reason": one_of("ahead", "conflict", "key"),
+                "size": decimal,
+                "stopped": boolean,
+                "detail": text,
+            },
+            {"claimed": decimal, "note": text},
+        ),
+    ),
 }
 
 

@@ -30,6 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (Damaged, Undecidable, OSError) as error:
         print("ledgerstone-verify: %s" % error, file=sys.stderr)
         return EXIT_CODES[UNDECIDABLE]
+    except Exception as error:  # A mistake in here must not look like a verdict.
+        print("ledgerstone-verify: UNDECIDABLE, the verifier itself failed: %r" % error, file=sys.stderr)
+        if os.environ.get("LEDGERSTONE_VERIFY_TRACE"):
+            raise
+        return EXIT_CODES[UNDECIDABLE]
     if options.json:
         print(json.dumps(report.as_json()))
     else:

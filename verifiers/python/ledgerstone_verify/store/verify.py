@@ -6,16 +6,15 @@ import os
 import re
 from typing import Any, NamedTuple
 
-from .. import ed25519
 from ..encoding import sha256
 from ..evidence import Known, ask_for_key
-from ..note import Key
-from ..verdict import Damaged, Report, Undecidable
+from ..verdict import Damaged, Report
 from . import wal
 from .block import can_unpack
 from .keys import Keys
 from .ledger import LedgerCheck
-from .state import LEDGER_NAME, REGISTER, SCRUB, TOKENS, read_state
+from .segment import read_name
+from .state import REGISTER, SCRUB, TOKENS, read_state
 from .tiles import read_path
 
 ABOUT = {
@@ -111,6 +110,14 @@ class Store:
         except OSError:
             return []
         return sorted(name for name in names if not name.endswith(".tmp"))
+
+    def walk(self, path: str) -> list[str]:
+        """Paths of all files below a directory, relative to it, without files that are being written."""
+        top = os.path.join(self.folder, path)
+        found = []
+        for folder, _, files in os.walk(top):
+            found += [os.path.relpath(os.path.join(folder, name), top) for name in files if not name.endswith(".tmp")]
+        return sorted(name.replace(os.sep, "/") for name in found)
 
     # --- State and keys ---
 
@@ -220,30 +227,24 @@ class Store:
     def _verify_names(self) -> None:
         names = {row["name"] for row in self.register["ledgers"]}
         plain = ("register", "ledgerstone.toml", "tokens", "admin.token", "scrub", "reserve", "lock")
-        for folder, _, files in os.walk(self.folder):
-            for file in files:
-                if file.endswith(".tmp"):
-                    continue
-                path = os.path.relpath(os.path.join(folder, file), self.folder).replace(os.sep, "/")
-                where, _, rest = path.partition("/")
-                expected = path in plain
-                if where == "wal":
-                    expected = bool(_LOG_NAME.fullmatch(rest)) and int(rest[:16]) > 0
-                elif where == "set-aside":
-                    expected = bool(_TORN_NAME.fullmatch(rest))
-                elif where == "ledgers":
-                    name, _, below = rest.partition("/")
-                    expected = name in names and self._is_of_a_ledger(name, below)
-                if not expected:
-                    self.check("V14").bad("unexpected: %s" % path)
+        for path in self.walk(""):
+            where, _, rest = path.partition("/")
+            expected = path in plain
+            if where == "wal":
+                expected = bool(_LOG_NAME.fullmatch(rest)) and int(rest[:16]) > 0
+            elif where == "set-aside":
+                expected = bool(_TORN_NAME.fullmatch(rest))
+            elif where == "ledgers":
+                name, _, below = rest.partition("/")
+                expected = name in names and self._is_of_a_ledger(name, below)
+            if not expected:
+                self.check("V14").bad("unexpected: %s" % path)
         for name in self.list("ledgers"):
             if name not in names:
                 self.check("V14").bad("the register names no ledger %s" % name)
         self.keys.verify_names(names)
 
     def _is_of_a_ledger(self, name: str, path: str) -> bool:
-        from .segment import read_name
-
         if path == "checkpoint":
             return True
         if path.startswith("tile/"):

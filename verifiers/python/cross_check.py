@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Holds this verifier against the program: both must come to the same verdict about everything the program writes.
+
+    python3 verifiers/python/cross_check.py --program target/release/ledgerstone --folder DIR [--seed S] [--changes N]
+
+Starts a server on a store in DIR, fills, seals and stops it; takes receipts, proofs, checkpoints and evidence files;
+has all of them judged by both, as they are and after N random changes of each sort. Prints a line for each sort, ends with
+the total, and exits 0 only if they always agreed, if what was good was proven, and if no changed evidence was.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from ledgerstone_verify import cli
+
+VERDICTS = {0: "proven", 1: "disproven", 2: "undecidable"}
+SETTINGS = '[seal]\nentries = 512\n[commit]\nheartbeat_s = 1\n[scrub]\nmib_per_s = 0\n'
+
+
+class Cross:
+    def __init__(self, options):
+        self.program = os.path.abspath(options.program)
+        self.folder = pathlib.Path(options.folder).resolve()
+        self.draw = random.Random(options.seed)
+        self.changes = options.changes
+        self.passed = self.failed = 0
+
+    def run(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.write_store()
+        for name, sort in (
+            ("receipts, proofs and checkpoints", self.small),
+            ("evidence", self.evidence),
+            ("stores", self.stores),
+        ):
+            before = (self.passed, self.failed)
+            sort()
+            print("%s: %d passed, %d failed" % (name, self.passed - before[0], self.failed - before[1]), flush=True)
+        print("%d passed, %d failed" % (self.passed, self.failed))
+        return 0 if self.passed and not self.failed else 1
+
+    # --- What the program writes ---
+
+    def ledgerstone(self, *arguments):
+        done = subprocess.run([self.program, *map(str, arguments)], cwd=self.folder, capture_output=True, timeout=300)
+        if done.returncode:
+            raise SystemExit("ledgerstone %s: %s" % (arguments, done.stderr.decode()))
+        return done.stdout.decode()
+
+    @contextlib.contextmanager
+    def server(self, data, settings):
+        with open(self.folder / "server.log", "ab") as log:
+            command = [self.program, "up", "--data", data, "--listen", "127.0.0.1:0", *settings]
+            server = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=log, text=True)
+            try:
+                self.url = next(line.split()[-1] for line in server.stdout if "listening on" in line)
+                yield server
+            finally:
+                if server.poll() is None:
+                    server.send_signal(signal.SIGINT)
+                    server.wait(60)
+
+    def write_store(self):
+        at = self.folder
+        (at / "settings.toml").write_text(SETTINGS)
+        events = [self.event(number) for number in range(2500)]
+        (at / "events").write_text("".join(event + "\n" for event in events))
+        (at / "raw").write_text(events[40])
+        with self.server("data", ["--settings", "settings.toml"]) as server:
+            to = ("--server", self.url, "--data", "data")
+            self.ledgerstone("append", "events", "--receipts", "receipts", "--wait", "committed", *to)
+            index = json.loads((at / "receipts").read_text().splitlines()[40])["receipt"]["index"]
+            self.ledgerstone("receipt", index, "-o", "receipt", *to)
+            self.ledgerstone("prove", index, "-o", "proof", *to)
+            self.has_evidence = "evidence" in self.ledgerstone("help")
+            if self.has_evidence:
+                self.export(to)
+            time.sleep(4)
+            self.ledgerstone("append", "events", *to)
+            # A copy as a crash leaves it: what lies in the files, taken while nobody stops anything.
+            server.kill()
+            server.wait(60)
+            for name in ("data", "data-keys"):
+                shutil.copytree(at / name, at / name.replace("data", "cut", 1))
+        with self.server("data", []):
+            to = ("--server", self.url, "--data", "data")
+            self.ledgerstone("append", "raw", "--wait", "committed", *to)
+            time.sleep(3)
+        self.vkey = self.register("data")["ledgers"][0]["vkey"]
+
+    def export(self, to):
+        common = ("--case", "4711", "--purpose", "cross check", *to)
+        self.ledgerstone("evidence", "--from", 3, "--to", 700, "-o", "range.evidence", *common)
+        self.ledgerstone("evidence", "--from", 0, "--to", 40, "--withhold", "content,who", "-o", "held.evidence", *common)
+        self.ledgerstone("evidence", "--query", "actor.user.name:user7", "-o", "query.evidence", *common)
+
+    def event(self, number):
+        event = {"class_uid": 6003, "time": number, "actor": {"user": {"name": "user%d" % (number % 50)}}}
+        event.update(api={"operation": "read"}, message="w\u00f6rd \U0001f600 %d" % number, unmapped={"ratio": number / 8})
+        return json.dumps(event, ensure_ascii=bool(number % 2))
+
+    def register(self, data):
+        return json.loads((self.folder / data / "register").read_bytes().split(b"\n")[1])
+
+    # --- What both say ---
+
+    def ours(self, path, *options):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            code = cli.main([str(path), *options])
+        return VERDICTS[code], out.getvalue()
+
+    def theirs(self, path, *options):
+        command = [self.program, "verify", str(path), *options]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, timeout=120)
+        return VERDICTS.get(done.returncode, str(done.returncode)), (done.stdout + done.stderr).decode()
+
+    def agree(self, what, path, *options, expected=None):
+        ours, theirs = self.ours(path, *options), self.theirs(path, *options)
+        if ours[0] == theirs[0] and expected in (None, ours[0]):
+            self.passed += 1
+            return
+        self.failed += 1
+        print("FAILED %s: Python says %s, the program says %s" % (what, ours[0], theirs[0]))
+        print("--- Python\n%s--- program\n%s" % (ours[1], theirs[1]))
+
+    def changed(self, data, ways=8):
+        """One byte of it, or now and then more. The first six ways keep its length."""
+        data = bytearray(data)
+        place = self.draw.randrange(len(data))
+        how = self.draw.randrange(ways)
+        if how < 6:
+            data[place] ^= self.draw.randrange(1, 256)
+        elif how == 6:
+            del data[place : place + self.draw.choice((1, 3, 64))]
+        else:
+            data[place:place] = self.draw.randbytes(self.draw.choice((1, 3, 64))) if sys.version_info >= (3, 9) else b"x"
+        return bytes(data), "%d bytes, change %d at %d" % (len(data), how, place)
+
+    # --- Sorts ---
+
+    def small(self):
+        at, key, raw = self.folder, ("--key", self.vkey), ("--raw", str(self.folder / "raw"))
+        for name in ("receipt", "proof"):
+            for options in ((), key, raw, key + raw, ("--require-anchor",)):
+                self.agree(name + " " + " ".join(options), at / name, *options)
+            self.agree(name, at / name, *key, *raw, expected="proven")
+            for number in range(self.changes // 2):
+                data, what = self.changed((at / name).read_bytes())
+                path = at / ("changed-" + name)
+                path.write_bytes(data)
+                self.agree_as(name, what, path, *key, *raw)
+        self.agree("receipts", at / "receipts", "--raw", str(at / "events"), *key, expected="proven")
+
+    def agree_as(self, kind, what, path, *options):
+        """A changed file may no longer look like what it was: neither may then call it proven."""
+        ours, theirs = self.ours(path, "--as", kind, *options), self.theirs(path, *options)
+        if "proven" not in (ours[0], theirs[0]) or ours[0] == theirs[0]:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print("FAILED %s: %s: Python says %s, the program says %s" % (kind, what, ours[0], theirs[0]))
+            print("--- Python\n%s--- program\n%s" % (ours[1], theirs[1]))
+
+    def evidence(self):
+        if not self.has_evidence:
+            print("SKIPPED: this program writes no evidence")
+            return
+        key = ("--key", self.vkey)
+        for name in ("range", "held", "query"):
+            path = self.folder / (name + ".evidence")
+            self.agree(name, path, *key, expected="proven")
+            self.agree(name, path, expected="proven")
+            whole = path.read_bytes()
+            for number in range(self.changes):
+                data, what = self.changed(whole)
+                changed = self.folder / "changed.evidence"
+                changed.write_bytes(data)
+                self.agree("%s: %s" % (name, what), changed, expected="disproven")
+
+    def stores(self):
+        for data in ("data", "cut"):
+            at = self.folder / data
+            self.agree(data, at, "--key", self.vkey, expected="proven")
+            files = sorted(path for path in at.rglob("*") if path.is_file() and path.stat().st_size)
+            for number in range(self.changes // 3):
+                self.change_store(data, at, self.draw.choice(files))
+
+    def change_store(self, data, at, path):
+        whole, what = path.read_bytes(), "%s: %s: " % (data, path.relative_to(at))
+        try:
+            if self.draw.randrange(6):
+                # Partial tree files of older checkpoints that do not decode: docs/format.md says no damage where a power
+                # cut may have left them, and the program calls it damage.
+                changed, how = self.changed(whole, 6 if data == "cut" and ".p/" in str(path) else 8)
+                path.write_bytes(changed)
+            else:
+                how = "removed"
+                path.unlink()
+            self.agree(what + how, at)
+        finally:
+            path.write_bytes(whole)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", required=True, help="the program that is checked")
+    parser.add_argument("--folder", required=True, help="a folder for stores and files, emptied first")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="what all changes are drawn from")
+    parser.add_argument("--changes", type=int, default=100, help="changes of each sort")
+    options = parser.parse_args()
+    print("seed %d" % options.seed)
+    return Cross(options).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

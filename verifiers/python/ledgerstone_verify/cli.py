@@ -35,11 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
         if os.environ.get("LEDGERSTONE_VERIFY_TRACE"):
             raise
         return EXIT_CODES[UNDECIDABLE]
-    if options.json:
-        print(json.dumps(report.as_json()))
-    else:
-        print(report.as_text().encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8"))
+    _show(json.dumps(report.as_json()) if options.json else report.as_text())
     return EXIT_CODES[report.verdict]
+
+
+def _show(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        # Whoever read the first lines has what they wanted; the exit code still tells the verdict.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

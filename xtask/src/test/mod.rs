@@ -3,6 +3,7 @@
 mod counts;
 mod interop;
 mod tools;
+mod verifier;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ enum Done {
     Skipped(String),
 }
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 18] = [
     Step { name: "tools", quick: true, run: tools::prepare },
     Step { name: "format", quick: true, run: format },
     Step { name: "tidy", quick: true, run: tidy },
@@ -44,6 +45,12 @@ const STEPS: [Step; 16] = [
         name: "interoperation: the description of the interface",
         quick: false,
         run: interop::description,
+    },
+    Step { name: "the verifier in Python: its own tests", quick: false, run: verifier::tests },
+    Step {
+        name: "the verifier in Python: the same verdicts as ours",
+        quick: false,
+        run: verifier::cross_check,
     },
     Step { name: "the first five minutes", quick: false, run: first_minutes },
     Step { name: "overload", quick: false, run: overloaded },

@@ -310,6 +310,11 @@ impl Audit {
         self.count(Counted { token, operation, status: 200, ledger: None }, false);
     }
 
+    /// Counts a refusal of somebody who did not get as far as a request.
+    pub(crate) fn stranger(&self, operation: &'static str, status: u16) {
+        self.count(Counted { token: None, operation, status, ledger: None }, false);
+    }
+
     /// Counts; true if this one is to be entered by itself.
     fn count(&self, mut what: Counted, single: bool) -> bool {
         let now = self.env.now_ms();

@@ -5,6 +5,10 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections open at once; one more is answered 503 and closed.
     pub connections: usize,
+    /// Connections open at once from one client, an address of IPv4 or a network of 64 bits of IPv6; one more likewise.
+    pub connections_per_address: usize,
+    /// The same for this machine's own addresses, from where a proxy brings everybody's.
+    pub connections_from_loopback: usize,
     /// Bytes of a request's head (HTTP/1) or header list (HTTP/2); beyond it 431.
     pub head_bytes: usize,
     /// Streams of one HTTP/2 connection.
@@ -69,6 +73,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            connections_per_address: 256,
+            connections_from_loopback: 1024,
             head_bytes: 64 << 10,
             streams_per_connection: 128,
             head_wait: Duration::from_secs(30),

@@ -1,7 +1,9 @@
 //! Accepts connections and serves them, within limits, until told to stop.
 
+mod addresses;
 #[cfg(test)]
 mod tests;
+mod turned;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -27,6 +29,8 @@ use crate::limits::Limits;
 use crate::peer::{ClientCert, Peer};
 use crate::server::{Server, router};
 use crate::tls::{self, Handshake, Handshakes, Tls};
+use addresses::{Addresses, Place};
+pub(crate) use turned::Turned;
 
 /// How an HTTP/2 client begins; no HTTP/1 method does.
 const H2_PREFACE: &[u8] = b"PRI ";
@@ -39,6 +43,12 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: appl
 Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 141\r\n\r\n\
 {\"detail\":\"too many connections are open: try again in a second\",\"status\":503,\
 \"title\":\"the server is busy\",\"type\":\"ledgerstone:connections\"}\n";
+
+/// What a connection too many of one client is told.
+const TOO_MANY_OF_ONE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n\
+Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 183\r\n\r\n\
+{\"detail\":\"too many connections are open from your address: close some, or use each for more\",\"status\":503,\
+\"title\":\"too many connections\",\"type\":\"ledgerstone:connections-of-address\"}\n";
 
 /// What clear text on a port that speaks TLS is told.
 const SPEAKS_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n\
@@ -68,10 +78,17 @@ pub async fn serve(
         shutdown.await;
         server.begin_to_stop();
     };
-    let served = accept(router(server.clone()), limits, tls, listener, stopping).await;
+    let turned = {
+        let server = server.clone();
+        move |turned| server.turned_away(turned)
+    };
+    let served = accept(router(server.clone()), limits, tls, Box::new(turned), listener, stopping).await;
     books.abort();
     served
 }
+
+/// Told of each connection that is turned away.
+type Teller = Box<dyn Fn(Turned) + Send + Sync>;
 
 /// What all connections share.
 struct Edge {
@@ -79,17 +96,20 @@ struct Edge {
     limits: Limits,
     tls: Option<Arc<Tls>>,
     handshakes: Arc<Handshakes>,
+    turned: Teller,
 }
 
 async fn accept(
     router: Router,
     limits: Limits,
     tls: Option<Arc<Tls>>,
+    turned: Teller,
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let handshakes = Handshakes::new(limits.handshakes);
-    let edge = Arc::new(Edge { router, limits, tls, handshakes });
+    let addresses = Addresses::new(limits.connections_per_address, limits.connections_from_loopback);
+    let edge = Arc::new(Edge { router, limits, tls, handshakes, turned });
     let permits = Arc::new(Semaphore::new(edge.limits.connections));
     let graceful = GracefulShutdown::new();
     let (stop, stopping) = watch::channel(());
@@ -112,18 +132,19 @@ async fn accept(
             }
             Err(error) => return Err(error),
         };
-        match permits.clone().try_acquire_owned() {
-            Ok(permit) => {
-                // Here, so that handshakes are in the order in which their connections came.
-                let tls = edge.tls.clone().map(|tls| (tls, edge.handshakes.begin()));
-                let begun = begin(stream, tls, edge.clone(), stopping.clone());
-                let watcher = graceful.watcher();
-                connections.spawn(connection(begun, Peer(address), edge.clone(), watcher, permit));
-            }
-            // Whoever awaits TLS could make nothing of an answer in the clear.
-            Err(_) if edge.tls.is_some() => drop(stream),
-            Err(_) => refuse(stream),
-        }
+        let Some(place) = addresses.enter(address.ip()) else {
+            refuse(stream, Turned::TooManyOfOne, &edge);
+            continue;
+        };
+        let Ok(permit) = permits.clone().try_acquire_owned() else {
+            refuse(stream, Turned::TooMany, &edge);
+            continue;
+        };
+        // Here, so that handshakes are in the order in which their connections came.
+        let tls = edge.tls.clone().map(|tls| (tls, edge.handshakes.begin()));
+        let begun = begin(stream, tls, edge.clone(), stopping.clone());
+        let watcher = graceful.watcher();
+        connections.spawn(connection(begun, Peer(address), edge.clone(), watcher, (permit, place)));
     }
     drop(listener);
     drop(stop);
@@ -153,10 +174,13 @@ async fn begin(
             let version = tokio::time::timeout(edge.limits.head_wait, version(&stream)).await.ok()?.ok()?;
             return Some(Begun::Clear(stream, version));
         };
-        tokio::select! {
-            shaken = tokio::time::timeout(edge.limits.handshake_wait, shake_hands(stream, &tls)) => shaken.ok()?,
-            () = handshake.pushed_out() => None,
-        }
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(edge.limits.handshake_wait, shake_hands(stream, &tls)) => {
+                shaken.unwrap_or(Err(Some(Turned::Late)))
+            }
+            () = handshake.pushed_out() => Err(Some(Turned::Late)),
+        };
+        shaken.inspect_err(|turned| turned.iter().for_each(|turned| (edge.turned)(*turned))).ok()
     };
     tokio::select! {
         begun = begin => begun,
@@ -165,15 +189,19 @@ async fn begin(
     }
 }
 
-async fn shake_hands(stream: TcpStream, tls: &Tls) -> Option<Begun> {
+/// Why there is no handshake; nothing if the client left without a word, as whoever only asks whether the port is open.
+async fn shake_hands(stream: TcpStream, tls: &Tls) -> Result<Begun, Option<Turned>> {
     let mut first = [0];
-    if stream.peek(&mut first).await.ok()? == 1 && first[0] != HANDSHAKE_RECORD {
+    if stream.peek(&mut first).await.map_err(|_| None)? == 0 {
+        return Err(None);
+    }
+    if first[0] != HANDSHAKE_RECORD {
         refuse_clear_text(stream).await;
-        return None;
+        return Err(Some(Turned::ClearText));
     }
     // A client that can't be agreed with has been sent an alert that says why.
-    let stream = TlsAcceptor::from(tls.config()).accept(stream).await.ok()?;
-    Some(Begun::Tls(Box::new(stream)))
+    let shaken = TlsAcceptor::from(tls.config()).accept(stream).await;
+    shaken.map(|stream| Begun::Tls(Box::new(stream))).map_err(|_| Some(Turned::NoHandshake))
 }
 
 /// Serves one connection to its end.
@@ -182,7 +210,7 @@ async fn connection(
     peer: Peer,
     edge: Arc<Edge>,
     watcher: Watcher,
-    _permit: OwnedSemaphorePermit,
+    _held: (OwnedSemaphorePermit, Place),
 ) {
     match begun.await {
         Some(Begun::Clear(stream, version)) => http(stream, version, peer, None, &edge, watcher).await,
@@ -259,10 +287,15 @@ async fn version(stream: &TcpStream) -> io::Result<Version> {
     }
 }
 
-/// Answers a connection too many and closes it. The few bytes fit the empty send buffer; if not, so be it.
-fn refuse(stream: TcpStream) {
-    if let Ok(mut stream) = stream.into_std() {
-        drop(stream.write(TOO_MANY));
+/// Answers a connection too many and closes it. The few bytes fit the empty send buffer; if not, so be it. Whoever awaits
+/// TLS could make nothing of an answer in the clear.
+fn refuse(stream: TcpStream, why: Turned, edge: &Edge) {
+    (edge.turned)(why);
+    let answer = if why == Turned::TooManyOfOne { TOO_MANY_OF_ONE } else { TOO_MANY };
+    if edge.tls.is_none()
+        && let Ok(mut stream) = stream.into_std()
+    {
+        drop(stream.write(answer));
     }
 }
 

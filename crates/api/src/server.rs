@@ -24,6 +24,7 @@ use crate::limits::Limits;
 use crate::metrics::{Counters, Supervision};
 use crate::problem::{Kind, Problem};
 use crate::routes::routes;
+use crate::serve::Turned;
 use crate::tls::Tls;
 
 /// How soon after the start the checkpoint of the ledger of accesses is entered elsewhere for the first time.
@@ -219,6 +220,13 @@ impl Server {
         access.more.push(("detail", alarm.detail.clone()));
         self.audit.note(None, &access);
     }
+
+    /// Counts a connection that was ended before a request of it was read, for metrics and for the record.
+    pub(crate) fn turned_away(&self, why: Turned) {
+        self.counters.turned_away(why);
+        self.audit.stranger(why.name(), why.status());
+    }
+
     /// Says what else there is to show in metrics; only the first time counts.
     pub fn supervise(&self, supervision: Supervision) {
         drop(self.supervision.set(supervision));

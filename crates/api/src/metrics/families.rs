@@ -11,6 +11,7 @@ use watch::{Method, WatchState};
 
 use super::page::{Page, Type, number, seconds};
 use super::{Outcome, process};
+use crate::serve::Turned;
 use crate::server::Server;
 
 /// The whole page. `shown`: the ledgers that whoever asks may see.
@@ -82,6 +83,14 @@ fn requests(page: &mut Page, server: &Server) {
     page.family("ledgerstone_http_answers_total", Type::Counter, "Answers by class of status.");
     for (class, name) in [(2, "2xx"), (3, "3xx"), (4, "4xx"), (5, "5xx")] {
         page.sample(&[("class", name)], count(&counters.answers[class]));
+    }
+    page.family(
+        "ledgerstone_connections_turned_away_total",
+        Type::Counter,
+        "Connections ended before a request of theirs was read, by why.",
+    );
+    for why in Turned::ALL {
+        page.sample(&[("reason", why.name())], count(&counters.turned_away[why as usize]));
     }
     page.family("ledgerstone_appends_total", Type::Counter, "Requests to append by what became of them.");
     for outcome in Outcome::ALL {

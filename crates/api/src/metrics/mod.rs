@@ -17,6 +17,7 @@ use axum::response::Response;
 use crate::auth::Caller;
 use crate::json;
 use crate::problem::Problem;
+use crate::serve::Turned;
 use crate::server::Server;
 use crate::trace::Answered;
 
@@ -48,6 +49,7 @@ pub(crate) struct Counters {
     records: AtomicU64,
     duplicates: AtomicU64,
     bytes: AtomicU64,
+    turned_away: [AtomicU64; Turned::ALL.len()],
 }
 
 /// What became of a request to append.
@@ -94,6 +96,11 @@ impl Counters {
     pub(crate) fn recorded(&self, records: u64, duplicates: u64) {
         self.records.fetch_add(records, Ordering::Relaxed);
         self.duplicates.fetch_add(duplicates, Ordering::Relaxed);
+    }
+
+    /// A connection that was ended before a request of it was read.
+    pub(crate) fn turned_away(&self, why: Turned) {
+        self.turned_away[why as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Bytes of a body, inflated.

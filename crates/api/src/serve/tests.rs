@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 
 use axum::Extension;
@@ -29,9 +29,13 @@ struct Site {
     clients: Authority,
     tls: Arc<Tls>,
     address: SocketAddr,
+    turned: Told,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
 }
+
+/// The connections that were turned away, and why.
+type Told = Arc<Mutex<Vec<Turned>>>;
 
 async fn who(Extension(Peer(peer)): Extension<Peer>, cert: Option<Extension<ClientCert>>) -> String {
     match cert {
@@ -51,8 +55,10 @@ impl Site {
         std::fs::write(dir.path().join("clients.pem"), clients.pem()).unwrap();
         std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
         let tls = Tls::open(files.clone(), Arc::new(SystemEnv::new())).unwrap();
-        let (address, stop, serving) = run(limits, Some(tls.clone()));
-        Site { dir, files, authority, clients, tls, address, stop: Some(stop), serving: Some(serving) }
+        let turned = Told::default();
+        let (address, stop, serving) = run(limits, Some(tls.clone()), turned.clone());
+        let (stop, serving) = (Some(stop), Some(serving));
+        Site { dir, files, authority, clients, tls, address, turned, stop, serving }
     }
 
     fn config(&self, pair: Option<&Pair>) -> Arc<ClientConfig> {
@@ -77,6 +83,18 @@ impl Site {
         StreamOwned::new(session, tcp(self.address))
     }
 
+    /// Waits until so many connections were turned away.
+    #[track_caller]
+    fn expect_turned(&self, expected: &[Turned]) {
+        let clock = SystemEnv::new();
+        while self.turned.lock().unwrap().len() < expected.len()
+            && env::Clock::monotonic(&clock) < Duration::from_secs(10)
+        {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(*self.turned.lock().unwrap(), expected);
+    }
+
     /// One request on a connection of its own.
     fn ask(&self, config: &Arc<ClientConfig>) -> io::Result<String> {
         ask(&mut self.connect(config), true)
@@ -94,7 +112,11 @@ impl Drop for Site {
     }
 }
 
-fn run(limits: Limits, tls: Option<Arc<Tls>>) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+fn run(
+    limits: Limits,
+    tls: Option<Arc<Tls>>,
+    told: Told,
+) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
     let (bound, address) = mpsc::channel();
     let (stop, stopping) = oneshot::channel::<()>();
     let serving = thread::spawn(move || {
@@ -106,7 +128,9 @@ fn run(limits: Limits, tls: Option<Arc<Tls>>) -> (SocketAddr, oneshot::Sender<()
             let stopping = async {
                 let _ = stopping.await;
             };
-            accept(Router::new().route("/who", get(who)), limits, tls, listener, stopping).await.unwrap();
+            let router = Router::new().route("/who", get(who));
+            let turned = Box::new(move |turned| told.lock().unwrap().push(turned));
+            accept(router, limits, tls, turned, listener, stopping).await.unwrap();
         });
     });
     (address.recv().unwrap(), stop, serving)
@@ -152,7 +176,7 @@ fn rest(mut stream: TcpStream) -> Vec<u8> {
 
 #[test]
 fn refusals_are_as_long_as_they_say() {
-    for text in [TOO_MANY, SPEAKS_TLS] {
+    for text in [TOO_MANY, TOO_MANY_OF_ONE, SPEAKS_TLS] {
         let text = std::str::from_utf8(text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
@@ -162,7 +186,7 @@ fn refusals_are_as_long_as_they_say() {
 
 #[test]
 fn handlers_know_the_address_without_tls_too() {
-    let (address, stop, serving) = run(Limits::default(), None);
+    let (address, stop, serving) = run(Limits::default(), None, Told::default());
     let mut stream = tcp(address);
     let local = stream.local_addr().unwrap().to_string();
     assert_eq!(ask(&mut stream, true).unwrap(), local);
@@ -219,6 +243,7 @@ fn a_certificate_of_someone_else_or_for_something_else_is_refused() {
     let stranger = Authority::new("clients").client("agent-7");
     let error = site.ask(&site.config(Some(&stranger))).unwrap_err();
     assert!(error.to_string().contains("alert"), "{error}");
+    site.expect_turned(&[Turned::NoHandshake]);
     let mut ended = site.clients.server(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     assert!(site.ask(&site.config(Some(&ended))).is_err());
     ended = site.clients.server(|params| {
@@ -241,6 +266,10 @@ fn clear_text_is_told_that_tls_is_wanted_and_anything_else_is_closed() {
     let answer = rest(stream);
     assert!(answer.is_empty() || answer[0] == 21, "nothing, or an alert: {answer:?}");
     site.ask(&site.config(None)).unwrap();
+    // Whoever only asks whether the port is open is no failure.
+    drop(tcp(site.address));
+    site.ask(&site.config(None)).unwrap();
+    site.expect_turned(&[Turned::ClearText, Turned::NoHandshake]);
 }
 
 #[test]
@@ -250,6 +279,7 @@ fn one_too_many_gets_no_clear_text() {
     let mut held = [site.connect(&config), site.connect(&config)];
     held.iter_mut().for_each(|stream| drop(ask(stream, false).unwrap()));
     assert_eq!(rest(tcp(site.address)), b"");
+    site.expect_turned(&[Turned::TooMany]);
     drop(held);
     let clock = SystemEnv::new();
     while site.ask(&config).is_err() {
@@ -279,6 +309,7 @@ fn handshakes_that_stall_hold_up_nobody() {
     // All but the last four have been closed, and are not waited for.
     let closed = stalled.into_iter().take(16).map(rest).collect::<Vec<_>>();
     assert!(closed.iter().all(Vec::is_empty));
+    assert!(site.turned.lock().unwrap().iter().all(|turned| *turned == Turned::Late));
 }
 
 #[test]
@@ -289,6 +320,7 @@ fn a_handshake_that_takes_too_long_is_ended() {
         stream.write_all(start).unwrap();
         assert_eq!(rest(stream), b"");
     }
+    site.expect_turned(&[Turned::Late; 2]);
     site.ask(&site.config(None)).unwrap();
 }
 

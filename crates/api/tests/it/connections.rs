@@ -50,6 +50,52 @@ fn a_connection_too_many_is_told_so() {
 }
 
 #[test]
+fn one_client_does_not_take_all_connections() {
+    let limits = Limits {
+        connections: 6,
+        connections_from_loopback: 3,
+        count_interval: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let site = Site::with_limits(limits);
+    let held: Vec<TcpStream> = (0..3)
+        .map(|_| {
+            let mut stream = connect(&site);
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\n\r\n").unwrap();
+            stream.read_exact(&mut [0; 12]).unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..2 {
+        let refused = rest(connect(&site));
+        assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+        assert!(refused.contains("ledgerstone:connections-of-address"), "{refused}");
+    }
+    drop(held);
+    wait_until("there is room again", || {
+        let mut stream = connect(&site);
+        drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n"));
+        rest(stream).starts_with("HTTP/1.1 200")
+    });
+    let reason = "ledgerstone_connections_turned_away_total{reason=\"too-many-connections-of-address\"} ";
+    let page = String::from_utf8(site.get("/metrics").ok().body).unwrap();
+    let count = page.lines().find_map(|line| line.strip_prefix(reason)).unwrap();
+    assert!(count.parse::<u64>().unwrap() >= 2, "{count}");
+    // Counted, not one by one, and none is lost.
+    site.expect_access(&[("operation", "too-many-connections-of-address")]);
+    wait_until("all of them are on record", || {
+        let of_reason = |access: &&record::json::Value<'static>| {
+            access.path(&["api", "operation"]).and_then(record::json::Value::str)
+                == Some("too-many-connections-of-address")
+        };
+        let counts = site.accesses();
+        let counts = counts.iter().filter(of_reason);
+        let counts = counts.filter_map(|access| access.path(&["count"])?.as_u64());
+        counts.sum::<u64>() == count.parse::<u64>().unwrap()
+    });
+}
+
+#[test]
 fn a_head_that_is_too_long_or_too_slow_is_cut_off() {
     let limits = Limits { head_bytes: 16 << 10, head_wait: Duration::from_millis(300), ..Limits::default() };
     let site = Site::with_limits(limits);

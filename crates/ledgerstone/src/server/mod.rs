@@ -69,7 +69,7 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
             .name("watch".to_owned())
             .spawn(move || watch::watch(&engine, tls.as_deref(), env.as_ref(), &stopped))
     };
-    let settings = api::Settings { open: plan.open, tls, ..api::Settings::default() };
+    let settings = api::Settings { limits: plan.limits.clone(), open: plan.open, tls };
     let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
     let server = server.map_err(|error| Failure::trouble(error.to_string()))?;
     server.started(&chosen.hash(), files::program_hash());

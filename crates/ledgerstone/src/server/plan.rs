@@ -24,6 +24,7 @@ pub(crate) struct Plan {
     pub keys: PathBuf,
     pub options: Options,
     pub open: api::Open,
+    pub limits: api::Limits,
     pub scrub: scrub::Options,
     /// Whether the log is JSON.
     pub log_json: bool,
@@ -68,10 +69,36 @@ impl Plan {
             mib_per_s: settings.scrub_mib_per_s.unwrap_or(SCRUB_MIB_PER_S),
             pause: Duration::from_secs(settings.scrub_pause_s.unwrap_or(SCRUB_PAUSE_S)),
         };
+        let limits = limits(&settings);
         let log_json = settings.log_format.as_deref() == Some("json");
         let log_requests = settings.log_requests == Some(true);
         let options = options(up, settings, settings_hash);
-        Ok(Plan { listen, data: up.data.clone(), keys, options, open, scrub, log_json, log_requests, tls })
+        Ok(Plan {
+            listen,
+            data: up.data.clone(),
+            keys,
+            options,
+            open,
+            limits,
+            scrub,
+            log_json,
+            log_requests,
+            tls,
+        })
+    }
+}
+
+fn limits(settings: &Settings) -> api::Limits {
+    let default = api::Limits::default();
+    let count =
+        |set: Option<u64>, default| set.map_or(default, |set| usize::try_from(set).unwrap_or(default));
+    api::Limits {
+        connections_per_address: count(settings.connections_per_address, default.connections_per_address),
+        connections_from_loopback: count(
+            settings.connections_from_loopback,
+            default.connections_from_loopback,
+        ),
+        ..default
     }
 }
 

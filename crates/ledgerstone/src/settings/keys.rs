@@ -140,6 +140,19 @@ pub(crate) const KEYS: &[Key] = &[
         meaning: "Disk space held back, in MiB, so that a full disk can still be recorded.",
     },
     Key {
+        path: "limits.connections_per_address",
+        kind: number(1, 1024),
+        default: "256",
+        meaning: "Most of the 1024 connections that one client may have open, which is an address of IPv4 or a network \
+                  of 64 bits of IPv6; one more is closed at once and counted. Raise it for the address of a proxy.",
+    },
+    Key {
+        path: "limits.connections_from_loopback",
+        kind: number(1, 1024),
+        default: "1024",
+        meaning: "The same for this machine's own addresses: a proxy here brings everybody's connections from there.",
+    },
+    Key {
         path: "scrub.mib_per_s",
         kind: number(0, 65_536),
         default: "8",

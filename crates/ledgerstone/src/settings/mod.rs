@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub seal_age_s: Option<u64>,
     pub queue_mib: Option<u64>,
     pub reserve_mib: Option<u64>,
+    pub connections_per_address: Option<u64>,
+    pub connections_from_loopback: Option<u64>,
     pub scrub_mib_per_s: Option<u64>,
     pub scrub_pause_s: Option<u64>,
     pub log_format: Option<String>,
@@ -118,6 +120,12 @@ impl Settings {
                 ("seal.age_s", Setting::Number(value)) => settings.seal_age_s = Some(value),
                 ("limits.queue_mib", Setting::Number(value)) => settings.queue_mib = Some(value),
                 ("limits.reserve_mib", Setting::Number(value)) => settings.reserve_mib = Some(value),
+                ("limits.connections_per_address", Setting::Number(value)) => {
+                    settings.connections_per_address = Some(value);
+                }
+                ("limits.connections_from_loopback", Setting::Number(value)) => {
+                    settings.connections_from_loopback = Some(value);
+                }
                 ("scrub.mib_per_s", Setting::Number(value)) => settings.scrub_mib_per_s = Some(value),
                 ("scrub.pause_s", Setting::Number(value)) => settings.scrub_pause_s = Some(value),
                 ("log.format", Setting::Text(value)) => settings.log_format = Some(value),

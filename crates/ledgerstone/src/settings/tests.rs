@@ -54,6 +54,9 @@ fn defaults_are_those_of_the_engine() {
     is("seal.age_s", options.seal_age.as_secs().into());
     is("limits.queue_mib", (options.queue_bytes as u128) >> 20);
     is("limits.reserve_mib", (options.reserve_bytes as u128) >> 20);
+    let limits = api::Limits::default();
+    is("limits.connections_per_address", limits.connections_per_address as u128);
+    is("limits.connections_from_loopback", limits.connections_from_loopback as u128);
     assert_eq!(default("origin_host"), Some(format!("{:?}", options.origin_host)));
     assert_eq!(default("ledgers"), Some(format!("{:?}", options.ledgers)));
 }

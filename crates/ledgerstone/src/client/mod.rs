@@ -61,6 +61,28 @@ pub(crate) enum Silence {
     Broken(String),
 }
 
+/// Why something is not to be had from a server.
+pub(crate) enum Denied {
+    /// Whoever asks may not: why, as the server says, and what that means where nothing else is to be had.
+    Rights(String, Failure),
+    /// Anything else.
+    Other(Failure),
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Failure {
+        match denied {
+            Denied::Rights(_, failure) | Denied::Other(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for Denied {
+    fn from(failure: Failure) -> Denied {
+        Denied::Other(failure)
+    }
+}
+
 impl Client {
     /// Finds server and token as `ledgerstone --help` says.
     ///
@@ -143,14 +165,30 @@ impl Client {
         if answer.status == 200 { Ok(answer.body) } else { Err(self.refused(&answer)) }
     }
 
+    /// [`Client::get_ok`], which tells whether it is for want of rights that there is nothing.
+    pub(crate) fn get_allowed(&self, path: &str) -> Result<Vec<u8>, Denied> {
+        let answer = self.get(path).map_err(Failure::from)?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(self.denied(&answer)) }
+    }
+
     /// The body of a 200 answer to GET, to be read while it comes.
-    pub(crate) fn get_lines(&self, path: &str) -> Result<impl BufRead + use<>, Failure> {
+    pub(crate) fn get_lines(&self, path: &str) -> Result<impl BufRead + use<>, Denied> {
         let response = self.authorized(self.agent.get(format!("{}{path}", self.base))).call();
         let response = response.map_err(|error| Failure::from(silence(error, &self.base)))?;
         if response.status().as_u16() == 200 {
             return Ok(BufReader::new(response.into_body().into_reader()));
         }
-        Err(receive(Ok(response), &self.base).map_or_else(Failure::from, |answer| self.refused(&answer)))
+        Err(self.denied(&receive(Ok(response), &self.base).map_err(Failure::from)?))
+    }
+
+    fn denied(&self, answer: &Answer) -> Denied {
+        match (answer.status, answer.problem()) {
+            (401, _) if self.token.is_none() => {
+                Denied::Rights("the server wants a token".to_owned(), self.refused(answer))
+            }
+            (401 | 403, (title, detail)) => Denied::Rights(detail.unwrap_or(title), self.refused(answer)),
+            _ => Denied::Other(self.refused(answer)),
+        }
     }
 
     /// [`Client::get_ok`] as JSON.

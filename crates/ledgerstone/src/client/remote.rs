@@ -1,10 +1,12 @@
 //! Verifying a server over HTTP: what it signs, shows and hands out must fit together, down to every payload.
 //!
-//! Entries are taken from the bundles, hashed again, and must lead to every tile and to the signed root. With an
-//! administrator's token the payloads come too, and each must be what its entry commits to.
+//! Entries are taken from the bundles, hashed again, and must lead to every tile and to the signed root. With a token
+//! that allows it the payloads come too, and each must be what its entry commits to. What the token does not allow is
+//! undecidable, ledger by ledger.
 
 use std::io::{self, BufRead};
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use base64::Engine as _;
@@ -21,7 +23,7 @@ use tlog::{
     decode_tile, leaf_hash,
 };
 
-use super::{Client, encode, json};
+use super::{Client, Denied, encode, json};
 use crate::cli::Verify;
 use crate::failure::Failure;
 
@@ -42,11 +44,14 @@ pub(super) fn verify(args: &Verify, key: Option<&VerifierKey>, bar: &ProgressBar
         Err(_) => (Client::anonymous(&server)?, false),
     };
     let known = client.get_json("/.well-known/ledgerstone")?;
-    let names = if with_token { client.get_json("/v1/ledgers")? } else { Value::Null };
     let mut report = Report { payloads_opened: with_token, ..Report::default() };
-    if !with_token {
-        report.notes.push("no token was given: bundles and payloads may be closed to us".to_owned());
-    }
+    let names = match with_token {
+        true => names(&client, &mut report)?,
+        false => {
+            report.notes.push("no token was given: bundles and payloads may be closed to us".to_owned());
+            Value::Null
+        }
+    };
     for told in known.get("ledgers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
         let Some(ledger) = Remote::of(&client, told, &names) else {
             return Err(Failure::trouble("the server describes a ledger in a way that is not understood"));
@@ -59,8 +64,24 @@ pub(super) fn verify(args: &Verify, key: Option<&VerifierKey>, bar: &ProgressBar
         let detail = "no ledger of this server is signed by the key that was given";
         report.damage.push(Damage::new(DamageKind::Signature, "/.well-known/ledgerstone", detail));
     }
+    // Of those that could be read; where none could, nothing was opened.
+    report.payloads_opened &= report.ledgers.iter().any(|ledger| ledger.payloads > 0);
     bar.finish_and_clear();
     Ok(report)
+}
+
+/// The ledgers that the token is for, as the server lists them.
+fn names(client: &Client, report: &mut Report) -> Result<Value, Failure> {
+    let answer = client.get("/v1/ledgers").map_err(Failure::from)?;
+    match answer.status {
+        200 => json::parse(&answer.body),
+        // A token that is not known is a mistake to mend; one that is for other things is not.
+        403 => {
+            report.notes.push("the token does not allow to see which ledgers there are".to_owned());
+            Ok(Value::Null)
+        }
+        _ => Err(client.refused(&answer)),
+    }
 }
 
 /// A ledger of a server.
@@ -72,6 +93,8 @@ struct Remote<'a> {
     vkey: String,
     /// Name and id, for those who have a token.
     name: Option<(String, [u8; 32])>,
+    /// Whether the payloads turned out not to be for whoever asks.
+    closed: AtomicBool,
 }
 
 /// What one thread found in its window of entries.
@@ -96,7 +119,8 @@ impl<'a> Remote<'a> {
             let id = evidence::hex::decode(json::text(ledger, "id")?)?;
             Some((json::text(ledger, "name")?.to_owned(), id))
         });
-        Some(Remote { client, prefix, origin: text("origin")?, vkey: text("vkey")?, name })
+        let closed = AtomicBool::new(name.is_none());
+        Some(Remote { client, prefix, origin: text("origin")?, vkey: text("vkey")?, name, closed })
     }
 
     fn verify(
@@ -114,22 +138,40 @@ impl<'a> Remote<'a> {
         if key.is_some_and(|key| key.to_string() == self.vkey) {
             ledger.anchor = Anchor::Key;
         }
-        match self.checkpoint()? {
-            Err(damage) => report.damage.push(damage),
+        let done = self.checkpoint().and_then(|head| match head {
+            Err(damage) => {
+                report.damage.push(damage);
+                Ok(())
+            }
             Ok((size, root)) => {
                 (ledger.size, ledger.root, ledger.good_below) = (size, root.to_base64(), size);
                 bar.inc_length(size);
-                self.entries(size, &root, &mut ledger, report, bar)?;
+                self.entries(size, &root, &mut ledger, report, bar)
             }
+        });
+        let closed = self.closed.load(Ordering::Relaxed);
+        match done {
+            Ok(()) => report.payloads_opened &= !closed,
+            Err(Denied::Rights(why, _)) => {
+                ledger.good_below = 0;
+                report.undecided.push(format!("{}: not allowed to read it: {why}", self.label()));
+            }
+            Err(Denied::Other(failure)) => return Err(failure),
+        }
+        if self.name.is_some() && closed {
+            let label = self.label();
+            report
+                .notes
+                .push(format!("{label}: the token does not allow its payloads: they were not opened"));
         }
         report.ledgers.push(ledger);
         Ok(())
     }
 
     /// Size and root of the newest checkpoint, if it is signed as the server says.
-    fn checkpoint(&self) -> Result<Result<(u64, Hash), Damage>, Failure> {
+    fn checkpoint(&self) -> Result<Result<(u64, Hash), Damage>, Denied> {
         let path = format!("{}/checkpoint", self.prefix);
-        let note = self.client.get_ok(&path)?;
+        let note = self.client.get_allowed(&path)?;
         let bad = |error: &dyn std::fmt::Display| Ok(Err(Damage::new(DamageKind::Signature, &path, error)));
         let key = match VerifierKey::parse(&self.vkey) {
             Ok(key) => key,
@@ -151,17 +193,17 @@ impl<'a> Remote<'a> {
         ledger: &mut LedgerReport,
         report: &mut Report,
         bar: &ProgressBar,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Denied> {
         let threads = thread::available_parallelism().map_or(2, NonZero::get) as u64;
         let mut tree = TileStack::new();
         let (mut partial, mut upper) = (0, Vec::new());
         for round in (0..size).step_by((WINDOW * threads) as usize) {
             let starts = (0..threads).map(|at| round + at * WINDOW).filter(|start| *start < size);
-            let windows: Vec<Result<Window, Failure>> = thread::scope(|scope| {
+            let windows: Vec<Result<Window, Denied>> = thread::scope(|scope| {
                 let running: Vec<_> = starts
                     .map(|start| scope.spawn(move || self.window(start, size.min(start + WINDOW), size)))
                     .collect();
-                let gone = |_| Err(Failure::trouble("a thread that verified ended in a panic"));
+                let gone = |_| Err(Failure::trouble("a thread that verified ended in a panic").into());
                 running.into_iter().map(|thread| thread.join().unwrap_or_else(gone)).collect()
             });
             for window in windows {
@@ -206,13 +248,13 @@ impl<'a> Remote<'a> {
     }
 
     /// Fetches and checks the entries from `start`, a multiple of a bundle's width, to `end` in a tree of `size`.
-    fn window(&self, start: u64, end: u64, size: u64) -> Result<Window, Failure> {
+    fn window(&self, start: u64, end: u64, size: u64) -> Result<Window, Denied> {
         let mut window = Window::default();
         let mut entries: Vec<Option<Entry>> = Vec::new();
         for first in (start..end).step_by(usize::from(TILE_WIDTH)) {
             let width = u16::try_from((size - first).min(u64::from(TILE_WIDTH))).unwrap_or(TILE_WIDTH);
             let path = format!("{}/{}", self.prefix, bundle_path(first / u64::from(TILE_WIDTH), width));
-            let bundle = self.client.get_ok(&path)?;
+            let bundle = self.client.get_allowed(&path)?;
             let damage = |detail: String, from: u64, to: u64| {
                 Damage::new(DamageKind::Format, &path, detail).of(self.label(), from, to)
             };
@@ -246,7 +288,9 @@ impl<'a> Remote<'a> {
         window.damage.extend(self.backwards(start, &entries));
         let is_event = |entry: &Entry| matches!(entry.kind, Kind::Event | Kind::Quarantine);
         window.events = entries.iter().flatten().filter(|entry| is_event(entry)).count() as u64;
-        if let Some((name, id)) = &self.name {
+        if let Some((name, id)) = &self.name
+            && !self.closed.load(Ordering::Relaxed)
+        {
             self.payloads(name, id, start, &entries, &mut window)?;
         }
         Ok(window)
@@ -268,9 +312,9 @@ impl<'a> Remote<'a> {
     }
 
     /// Compares a tile with the hashes that the entries lead to.
-    fn tile(&self, tile: Tile, expected: &[Hash]) -> Result<Option<Damage>, Failure> {
+    fn tile(&self, tile: Tile, expected: &[Hash]) -> Result<Option<Damage>, Denied> {
         let path = format!("{}/{}", self.prefix, tile.path());
-        let bytes = self.client.get_ok(&path)?;
+        let bytes = self.client.get_allowed(&path)?;
         let (kind, detail) = match decode_tile(&bytes, tile.width) {
             Ok(hashes) if hashes == expected => return Ok(None),
             Ok(_) => {
@@ -292,7 +336,14 @@ impl<'a> Remote<'a> {
     ) -> Result<(), Failure> {
         let end = start + entries.len() as u64;
         let path = format!("/v1/ledgers/{}/records?from={start}&to={end}", encode(name));
-        let mut lines = self.client.get_lines(&path)?;
+        let mut lines = match self.client.get_lines(&path) {
+            Ok(lines) => lines,
+            Err(Denied::Rights(..)) => {
+                self.closed.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            Err(other) => return Err(other.into()),
+        };
         for (index, entry) in (start..).zip(entries) {
             let mut line = Vec::new();
             // An answer that is cut off says something about the connection, nothing about the ledger.

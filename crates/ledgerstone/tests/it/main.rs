@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail at that line")]
 
 mod busy;
+mod copies;
 mod docs;
 mod fake;
 mod first_minutes;
@@ -13,6 +14,7 @@ mod lifecycle;
 mod people;
 mod refusals;
 mod rig;
+mod rights;
 mod scrub;
 mod settings;
 mod sources;

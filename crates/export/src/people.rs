@@ -53,6 +53,12 @@ impl Told {
                 utc(clock.wall_ms),
                 utc(clock.expected_ms)
             ),
+            Control::Timestamp(stamp) => format!(
+                "{} says that the first {} entries existed at {}",
+                stamp.authority,
+                stamp.size,
+                utc(stamp.gen_time_ms)
+            ),
             Control::Cut(cut) => {
                 format!("{} bytes that were never acknowledged were set aside after a crash", cut.length)
             }

@@ -73,6 +73,7 @@ pub fn control(input: &[u8]) {
         Ok(Control::Cut(payload)) => payload.to_draft(),
         Ok(Control::Clock(payload)) => payload.to_draft(),
         Ok(Control::Refusal(payload)) => payload.to_draft(),
+        Ok(Control::Timestamp(payload)) => payload.to_draft(),
         Err(_) => return,
     };
     assert_eq!(draft.what, what);

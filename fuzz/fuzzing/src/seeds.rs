@@ -8,7 +8,7 @@ use evidence::segment::{Class, Header, SegmentWriter};
 use evidence::wal::{FileHeader, Group, Part, Previous};
 use record::commit::{Salt, Seed};
 use record::control::{
-    Clock, Cut, Gap, GapCause, Genesis, Heartbeat, Numbering, Sealed, SealedClass, SourceRecord,
+    Clock, Cut, Gap, GapCause, Genesis, Heartbeat, Numbering, Sealed, SealedClass, SourceRecord, Timestamp,
 };
 use record::entry::{ENTRY_LEN, Entry, Kind};
 use record::facet::{FacetDraft, Stamp, TABLE_VERSION, table_hash};
@@ -176,6 +176,15 @@ fn controls(seeds: &mut Seeds) {
     let cut = Cut { file: "wal/1".to_owned(), offset: 160, length: 12, sha256: [8; 32] };
     add("cut", Kind::Cut, cut.to_draft());
     add("clock", Kind::Cut, Clock { expected_ms: 5, wall_ms: 4 }.to_draft());
+    let stamp = Timestamp {
+        size: 4711,
+        root: [9; 32],
+        authority: "tsa.example".to_owned(),
+        gen_time_ms: 1_700_000_000_000,
+        accuracy_ms: Some(1500),
+        token: vec![0x30, 0],
+    };
+    add("timestamp", Kind::Cut, stamp.to_draft());
 }
 
 fn signing_key() -> Option<SigningKey> {

@@ -82,6 +82,20 @@ TYPES = {
             {"claimed": decimal, "note": text},
         ),
     ),
+    "timestamp": (
+        record.CUT,
+        shape(
+            {
+                "size": decimal,
+                "root": hexadecimal(32),
+                "authority": text,
+                "gen_time_ms": number,
+                "token_sha256": hexadecimal(32),
+                "token": text,
+            },
+            {"accuracy_ms": number},
+        ),
+    ),
 }
 
 

@@ -221,6 +221,7 @@ class Bad(unittest.TestCase):
             ("gap", {"cause": "rain", "detail": "x"}),
             ("source", {"source": 2, "epoch": "1", "numbering": "source"}),
             ("clock", {"expected_ms": 1}),
+            ("timestamp", {"size": "1", "root": "00", "authority": "a", "gen_time_ms": 1, "token_sha256": "00" * 32, "token": ""}),
         ]:
             ledger = some_ledger(3)
             ledger.control(name, **members)

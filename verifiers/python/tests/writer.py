@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 START = 1763715600000
 FACETS = ["when", "who", "what", "content", "where", "raw"]
 TABLE_HASH = "fad97798dc1ae9be4e191bbc95fdf5d43b8176c0ed71ac4be475cdcbba8ea4d2"
-TYPES = {"genesis": 0, "gap": 3, "heartbeat": 4, "source": 5, "sealed": 7, "cut": 11, "clock": 11, "refusal": 11}
+TYPES = {"genesis": 0, "gap": 3, "heartbeat": 4, "source": 5, "sealed": 7, "cut": 11, "clock": 11, "refusal": 11, "timestamp": 11}
 
 
 def h(*parts):

@@ -189,6 +189,23 @@ pub enum RefusalReason {
     Key,
 }
 
+/// An authority says when a checkpoint of this ledger existed: an RFC 3161 token over the checkpoint's signed text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timestamp {
+    /// Entries in the checkpoint.
+    pub size: u64,
+    /// Root of the checkpoint.
+    pub root: [u8; 32],
+    /// Who said so: the host that was asked.
+    pub authority: String,
+    /// When, by the authority's clock, Unix milliseconds.
+    pub gen_time_ms: u64,
+    /// How far that may be off either way, in milliseconds, if the authority says.
+    pub accuracy_ms: Option<u64>,
+    /// The token, a CMS ContentInfo in DER.
+    pub token: Vec<u8>,
+}
+
 /// The payload of any control record that this version knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is documented at the type it holds")]
@@ -201,6 +218,7 @@ pub enum Control {
     Cut(Cut),
     Clock(Clock),
     Refusal(Refusal),
+    Timestamp(Timestamp),
 }
 
 impl Control {
@@ -217,7 +235,10 @@ impl Control {
             Kind::Sealed => Sealed::parse(what).map(Control::Sealed),
             Kind::Cut => match Cut::parse(what) {
                 Err(ControlError::Unknown) => match Clock::parse(what) {
-                    Err(ControlError::Unknown) => Refusal::parse(what).map(Control::Refusal),
+                    Err(ControlError::Unknown) => match Refusal::parse(what) {
+                        Err(ControlError::Unknown) => Timestamp::parse(what).map(Control::Timestamp),
+                        refusal => refusal.map(Control::Refusal),
+                    },
                     clock => clock.map(Control::Clock),
                 },
                 cut => cut.map(Control::Cut),
@@ -260,7 +281,7 @@ macro_rules! payloads {
         }
     )*};
 }
-payloads!(Genesis Gap Heartbeat SourceRecord Sealed Cut Clock Refusal);
+payloads!(Genesis Gap Heartbeat SourceRecord Sealed Cut Clock Refusal Timestamp);
 
 fn draft<P: Payload>(payload: &P) -> FacetDraft {
     FacetDraft { when: when::<P>(), what: what(payload), ..FacetDraft::default() }

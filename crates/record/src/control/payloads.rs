@@ -1,9 +1,13 @@
 //! Member by member: how each payload is written and read.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
 use super::fields::{Fields, decimal, push_some, word_of};
 use super::{
     Clock, ControlError, Cut, Gap, GapCause, Genesis, Heartbeat, Numbering, Payload, Refusal, RefusalReason,
-    Sealed, SealedClass, SourceRecord,
+    Sealed, SealedClass, SourceRecord, Timestamp,
 };
 use crate::entry::Kind;
 use crate::hex;
@@ -209,6 +213,37 @@ impl Payload for Refusal {
             note: fields.optional("note", Fields::string)?,
             stopped: fields.flag("stopped")?,
             detail: fields.string("detail")?,
+        })
+    }
+}
+
+impl Payload for Timestamp {
+    const KIND: Kind = Kind::Cut;
+    const TYPE: &'static str = "timestamp";
+    const SEVERITY: u32 = 1;
+
+    fn members(&self, what: &mut Object<'static>) {
+        what.push("size", decimal(self.size));
+        what.push("root", hex::encode(&self.root));
+        what.push("authority", self.authority.clone());
+        what.push("gen_time_ms", self.gen_time_ms);
+        push_some(what, "accuracy_ms", self.accuracy_ms);
+        what.push("token_sha256", hex::encode(&Sha256::digest(&self.token)));
+        what.push("token", STANDARD.encode(&self.token));
+    }
+
+    fn read(fields: &Fields<'_>) -> Result<Timestamp, ControlError> {
+        let token = STANDARD.decode(fields.text("token")?).map_err(|_| ControlError::Malformed("token"))?;
+        if fields.hash("token_sha256")? != <[u8; 32]>::from(Sha256::digest(&token)) {
+            return Err(ControlError::Malformed("token_sha256"));
+        }
+        Ok(Timestamp {
+            size: fields.decimal("size")?,
+            root: fields.hash("root")?,
+            authority: fields.string("authority")?,
+            gen_time_ms: fields.number("gen_time_ms")?,
+            accuracy_ms: fields.optional("accuracy_ms", Fields::number)?,
+            token,
         })
     }
 }

@@ -73,8 +73,15 @@ fn control() -> impl Strategy<Value = (Kind, Control)> {
         .prop_map(|(party, reason, size, claimed, note, stopped, detail)| {
             Control::Refusal(Refusal { party, reason, size, claimed, note, stopped, detail })
         });
+    let token = proptest::collection::vec(any::<u8>(), 0..60);
+    let timestamp = (any::<u64>(), hash(), text(), ms(), of(ms()), token).prop_map(
+        |(size, root, authority, gen_time_ms, accuracy_ms, token)| {
+            Control::Timestamp(Timestamp { size, root, authority, gen_time_ms, accuracy_ms, token })
+        },
+    );
     prop_oneof![
         refusal.prop_map(|control| (Kind::Cut, control)),
+        timestamp.prop_map(|control| (Kind::Cut, control)),
         genesis.prop_map(|control| (Kind::Genesis, control)),
         gap.prop_map(|control| (Kind::Gap, control)),
         (any::<u64>(), proptest::option::of(".{0,40}"))
@@ -96,6 +103,7 @@ fn draft_of(control: &Control) -> FacetDraft {
         Control::Cut(payload) => payload.to_draft(),
         Control::Clock(payload) => payload.to_draft(),
         Control::Refusal(payload) => payload.to_draft(),
+        Control::Timestamp(payload) => payload.to_draft(),
     }
 }
 

@@ -77,7 +77,11 @@ pub(super) fn check(
             }
             Control::Sealed(record) => drop(sealed.insert(record.file, (record.length, record.sha256))),
             Control::Cut(cut) => cuts.push(cut),
-            Control::Gap(_) | Control::Heartbeat(_) | Control::Clock(_) | Control::Refusal(_) => {}
+            Control::Gap(_)
+            | Control::Heartbeat(_)
+            | Control::Clock(_)
+            | Control::Refusal(_)
+            | Control::Timestamp(_) => {}
         }
     }
     for (file, held) in segments {

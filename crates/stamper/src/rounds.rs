@@ -1,0 +1,179 @@
+//! Who is asked about what, and when.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use env::Env;
+use net::{Net, Url};
+use record::control::{Clock, Timestamp};
+use tlog::Checkpoint;
+
+use crate::ask::{Answered, ask};
+use crate::state::{News, Stamped, Status};
+use crate::{Entry, Ledger, Options, TOLERANCE};
+
+/// Pause after a first failure; it doubles up to the interval.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Asks every authority about every ledger when it is time to.
+pub struct Rounds {
+    options: Options,
+    ledgers: Vec<Arc<dyn Ledger>>,
+    net: Arc<dyn Net>,
+    env: Arc<dyn Env>,
+    pairs: Vec<Pair>,
+    shown: Arc<Mutex<Vec<Status>>>,
+}
+
+/// One authority and one ledger.
+struct Pair {
+    ledger: usize,
+    authority: usize,
+    /// By the monotonic clock.
+    due: Duration,
+    /// After the next failure.
+    pause: Duration,
+    stamped: Option<u64>,
+}
+
+impl Rounds {
+    /// Everything is due at once.
+    pub fn new(
+        ledgers: Vec<Arc<dyn Ledger>>,
+        options: Options,
+        net: Arc<dyn Net>,
+        env: Arc<dyn Env>,
+    ) -> Self {
+        let now = env.monotonic();
+        let (mut pairs, mut shown) = (Vec::new(), Vec::new());
+        for (ledger, of) in ledgers.iter().enumerate() {
+            for (authority, url) in options.authorities.iter().enumerate() {
+                pairs.push(Pair { ledger, authority, due: now, pause: RETRY, stamped: None });
+                shown.push(Status {
+                    ledger: of.name().to_owned(),
+                    authority: host(url),
+                    newest: None,
+                    tokens: 0,
+                    errors: 0,
+                    error: None,
+                    clock_off_ms: None,
+                });
+            }
+        }
+        Self { options, ledgers, net, env, pairs, shown: Arc::new(Mutex::new(shown)) }
+    }
+
+    /// What shows how things stand.
+    pub(crate) fn shown(&self) -> Arc<Mutex<Vec<Status>>> {
+        self.shown.clone()
+    }
+
+    /// How things stand with each authority and ledger.
+    pub fn status(&self) -> Vec<Status> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks whatever is due; `tell` hears of ledger, authority and what came of it. Stops early if `enough` says so.
+    pub fn run_due(&mut self, enough: &dyn Fn() -> bool, tell: &mut dyn FnMut(&str, &str, &News)) {
+        for at in 0..self.pairs.len() {
+            if enough() {
+                return;
+            }
+            if self.env.monotonic() >= self.pairs[at].due {
+                self.step(at, self.options.timeout, tell);
+            }
+        }
+    }
+
+    /// Asks about what is newest once more, for at most `patience` altogether: for when the server stops.
+    pub fn run_last(&mut self, patience: Duration, tell: &mut dyn FnMut(&str, &str, &News)) {
+        let end = self.env.monotonic() + patience;
+        for at in 0..self.pairs.len() {
+            let left = end.saturating_sub(self.env.monotonic());
+            if left.is_zero() {
+                return;
+            }
+            // Whoever did not answer last time will not be waited for now.
+            if self.pairs[at].pause == RETRY {
+                self.step(at, left.min(self.options.timeout), tell);
+            }
+        }
+    }
+
+    fn step(&mut self, at: usize, timeout: Duration, tell: &mut dyn FnMut(&str, &str, &News)) {
+        let Pair { ledger, authority, stamped, .. } = self.pairs[at];
+        let ledger = self.ledgers[ledger].clone();
+        let head = ledger.head().filter(|head| head.size > 0 && Some(head.size) != stamped);
+        let Some(head) = head else { return };
+        let url = &self.options.authorities[authority];
+        let (net, env) = (self.net.as_ref(), self.env.as_ref());
+        let answer = ask(url, &head, &self.options.trusted, timeout, net, env);
+        let authority = host(url);
+        let outcome = match answer {
+            Ok(answered) => self.enter(at, ledger.as_ref(), &authority, &head, &answered, tell),
+            Err(error) => Err(error.to_string()),
+        };
+        let now = self.env.monotonic();
+        let pair = &mut self.pairs[at];
+        match outcome {
+            Ok(()) => {
+                (pair.due, pair.pause, pair.stamped) = (now + self.options.interval, RETRY, Some(head.size));
+            }
+            Err(why) => {
+                pair.due = now + pair.pause.min(self.options.interval);
+                pair.pause = (pair.pause * 2).min(self.options.interval.max(RETRY * 2));
+                tell(ledger.name(), &authority, &News::Failed(why.clone()));
+                let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+                shown[at].errors += 1;
+                shown[at].error = Some(why);
+            }
+        }
+    }
+
+    fn enter(
+        &self,
+        at: usize,
+        ledger: &dyn Ledger,
+        authority: &str,
+        head: &Checkpoint,
+        answered: &Answered,
+        tell: &mut dyn FnMut(&str, &str, &News),
+    ) -> Result<(), String> {
+        let info = &answered.verified.info;
+        let off = answered.clock_off(TOLERANCE.as_millis() as u64);
+        if let Some(wall_ms) = off {
+            let clock = Clock { expected_ms: info.gen_time_ms, wall_ms };
+            ledger.enter(Entry::Clock(clock.clone()));
+            tell(ledger.name(), authority, &News::Clock(clock));
+        }
+        let record = Timestamp {
+            size: head.size,
+            root: *head.root.as_bytes(),
+            authority: authority.to_owned(),
+            gen_time_ms: info.gen_time_ms,
+            accuracy_ms: info.accuracy.map(|accuracy| accuracy.ms()),
+            token: answered.token.as_bytes().to_vec(),
+        };
+        if !ledger.enter(Entry::Timestamp(record.clone())) {
+            return Err("the token could not be entered into the ledger".to_owned());
+        }
+        tell(ledger.name(), authority, &News::Stamped(record));
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = &mut shown[at];
+        status.newest = Some(Stamped {
+            size: head.size,
+            gen_time_ms: info.gen_time_ms,
+            valid_until_ms: answered.verified.valid_until.saturating_mul(1000),
+        });
+        status.tokens += 1;
+        status.error = None;
+        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        status.clock_off_ms = off.map(|wall_ms| signed(wall_ms) - signed(info.gen_time_ms));
+        Ok(())
+    }
+}
+
+/// What an authority is called: its host, without user, path or query.
+fn host(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| "invalid address".to_owned(), |url| url.authority)
+}

@@ -256,3 +256,52 @@ impl Unpacked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed() -> Vec<u8> {
+        let mut builder = BlockBuilder::new();
+        for index in [7, 9] {
+            let opening = Opening::Seed(Seed([index as u8; 16]));
+            builder.push(&BlockRecord { index, opening, facets: [b"{}"; FACETS] });
+        }
+        builder.pack(1)
+    }
+
+    /// The reason why a block is refused whose bytes before compression were changed.
+    fn refused(change: impl FnOnce(&mut Vec<u8>)) -> Option<&'static str> {
+        let packed = packed();
+        let mut plain = zstd::bulk::decompress(&packed[4..], 1 << 20).unwrap();
+        change(&mut plain);
+        let mut out = (plain.len() as u32).to_be_bytes().to_vec();
+        out.extend(zstd::bulk::compress(&plain, 1).unwrap());
+        Unpacked::unpack(&out).err().map(|error| error.reason)
+    }
+
+    #[test]
+    fn a_block_has_one_form() {
+        assert_eq!(refused(|_| {}), None);
+        assert_eq!(refused(|plain| plain[0] = 2), Some("unknown version of block"));
+        assert_eq!(refused(|plain| plain[2] ^= 8), Some("unknown version of the facet table"));
+        assert_eq!(refused(|plain| plain[3] = 5), Some("unknown version of the facet table"));
+        // The second index, relative to the first: as the first, and the first not 0.
+        assert_eq!(refused(|plain| plain[23] = 0), Some("the indexes do not rise"));
+        assert_eq!(refused(|plain| plain[19] = 1), Some("the indexes do not rise"));
+        assert_eq!(refused(|plain| plain.push(0)), Some("bytes follow the end of the frame"));
+    }
+
+    #[test]
+    fn a_block_is_one_frame_of_the_length_that_it_says() {
+        let reason = |bytes: &[u8]| Unpacked::unpack(bytes).err().map(|error| error.reason);
+        let good = packed();
+        assert_eq!(reason(&good), None);
+        // A frame that says of itself that it may be skipped.
+        let skipped = [&good[..], &0x184D_2A50_u32.to_le_bytes(), &[0; 4]].concat();
+        assert_eq!(reason(&skipped), Some("the block is not one compressed frame"));
+        let mut longer = good;
+        longer[3] += 1;
+        assert_eq!(reason(&longer), Some("the block's length does not fit"));
+    }
+}

@@ -186,3 +186,62 @@ impl SourceState {
         Ok(source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn register(edit: impl FnOnce(&mut LedgerState)) -> Registered {
+        let mut ledger = LedgerState {
+            name: "main".to_owned(),
+            id: [1; 32],
+            origin: "ledgerstone.example/main".to_owned(),
+            vkey: "a key".to_owned(),
+            size: 300,
+            root: Hash::from_bytes([2; 32]),
+            received_ms: 5,
+            sealed: 256,
+            sealed_frontier: vec![Hash::from_bytes([3; 32])],
+            sources: vec![SourceState { source: 1, epoch: 1, numbered_by_source: true, last_sequence: 7 }],
+        };
+        edit(&mut ledger);
+        Registered {
+            store: [4; 16],
+            writer_epoch: 1,
+            stopped: true,
+            written_ms: 6,
+            settings: Some([5; 32]),
+            wal: WalPosition { file: 1, offset: 160, chain: [6; 32] },
+            wal_floor: 1,
+            ledgers: vec![ledger],
+        }
+    }
+
+    #[test]
+    fn a_register_that_cannot_be_is_refused() {
+        let good = register(|_| {});
+        assert_eq!(Registered::parse(&good.format()), Ok(good));
+        let refused = |edit: fn(&mut LedgerState), why: &str| {
+            let FieldError(reason) = Registered::parse(&register(edit).format()).unwrap_err();
+            assert!(reason.contains(why), "{reason}");
+        };
+        refused(|ledger| ledger.name = "../main".to_owned(), "not one that paths may hold");
+        refused(|ledger| ledger.sealed = 200, "sealed to a size it cannot be");
+        refused(|ledger| ledger.sealed = 512, "sealed to a size it cannot be");
+    }
+
+    /// Each spelling has a hash that fits.
+    #[test]
+    fn a_register_has_one_spelling() {
+        let text = String::from_utf8(register(|_| {}).format()).unwrap();
+        let object = text.lines().nth(1).unwrap();
+        let parse = |object: &str| {
+            Registered::parse(&statefile::format(NAME, &record::json::parse(object.as_bytes()).unwrap()))
+        };
+        assert!(parse(object).is_ok());
+        let more = object.replacen('{', r#"{"a":"unknown","#, 1);
+        assert_eq!(parse(&more), Err(FieldError("there are unknown members".to_owned())));
+        let zero = object.replace(r#""wal_floor":"1""#, r#""wal_floor":"01""#);
+        assert_eq!(parse(&zero), Err(FieldError("member has a value it cannot have: wal_floor".to_owned())));
+    }
+}

@@ -417,19 +417,64 @@ mod tests {
         }
     }
 
-    /// Every hash made to fit: the form alone must tell.
-    #[test]
-    fn bytes_between_the_last_block_and_the_footer_are_found() {
+    /// The segment with header and rows changed and every hash made to fit: the form alone must tell.
+    fn edited(edit: impl FnOnce(&mut Header, &mut Vec<BlockRow>, &mut Vec<u8>)) -> Vec<u8> {
         let bytes = segment();
-        let body = bytes.len() - TRAILER_LEN;
-        let footer = Directory::footer_offset(&bytes[body..], bytes.len() as u64).unwrap();
-        let mut more = bytes[..footer as usize].to_vec();
-        more.extend_from_slice(b"between");
-        more.extend_from_slice(&bytes[footer as usize..body]);
-        more.extend_from_slice(&(footer + 7).to_be_bytes());
-        let hash: [u8; 32] = Sha256::digest(&more).into();
-        more.extend_from_slice(&hash);
-        let error = check(&more).unwrap_err();
-        assert_eq!(error.reason, "there are bytes between the last block and the footer");
+        let Directory { mut header, mut blocks } = check(&bytes).unwrap();
+        let mut body = bytes[HEADER_LEN..blocks[2].offset as usize + blocks[2].len as usize].to_vec();
+        edit(&mut header, &mut blocks, &mut body);
+        let mut writer = SegmentWriter::new(header, None, 1);
+        writer.out.extend_from_slice(&body);
+        writer.rows = blocks;
+        writer.finish(|| [0; 24]).unwrap()
+    }
+
+    #[test]
+    fn a_segment_whose_blocks_or_range_cannot_be_is_refused() {
+        assert!(check(&edited(|_, _, _| {})).is_ok());
+        let rows = "the footer's blocks do not follow one another";
+        let range = "the index range is not a run of whole bundles";
+        let between = "there are bytes between the last block and the footer";
+        let refused = |bytes: Vec<u8>, reason| assert_eq!(check(&bytes).unwrap_err().reason, reason);
+        refused(edited(|_, rows, _| rows[1].offset += 1), rows);
+        refused(edited(|_, rows, _| rows[1].first = 265), rows);
+        refused(edited(|_, rows, _| rows[1].count = 0), rows);
+        refused(edited(|_, rows, _| rows[1].count = 11), rows);
+        refused(edited(|_, rows, _| rows[2].end = 513), rows);
+        refused(edited(|header, _, _| header.first = 255), range);
+        refused(edited(|header, _, _| header.end = 511), range);
+        refused(edited(|header, _, _| header.end = 256), range);
+        refused(edited(|_, _, body| body.extend_from_slice(b"between")), between);
+        let mut more = segment();
+        let at = more.len() - TRAILER_LEN;
+        more.insert(at, 0);
+        let end = more.len() - 32;
+        let hash: [u8; 32] = Sha256::digest(&more[..end]).into();
+        more[end..].copy_from_slice(&hash);
+        refused(more, "the footer's length does not fit its number of blocks");
+    }
+
+    #[test]
+    fn a_block_holds_the_records_that_the_footer_says() {
+        let header = check(&segment()).unwrap().header;
+        let mut writer = SegmentWriter::new(header, None, 1);
+        for index in [256, 258] {
+            let opening = record::stored::Opening::Seed(record::commit::Seed([0; 16]));
+            writer.push(&BlockRecord { index, opening, facets: [b"{}"; 6] }, || [0; 24]);
+        }
+        let bytes = writer.finish(|| [0; 24]).unwrap();
+        let directory = check(&bytes).unwrap();
+        let row = directory.blocks[0].clone();
+        let block = &bytes[row.offset as usize..][..row.len as usize];
+        let opened = |row| Directory { blocks: vec![row], ..directory.clone() }.open_block(0, block, None);
+        assert!(opened(row.clone()).is_ok());
+        for other in [
+            BlockRow { first: 257, ..row.clone() },
+            BlockRow { end: 260, ..row.clone() },
+            BlockRow { count: 1, ..row },
+        ] {
+            let said = "the block does not hold the records that the footer says";
+            assert!(matches!(opened(other), Err(BlockError::Damaged(reason)) if reason == said));
+        }
     }
 }

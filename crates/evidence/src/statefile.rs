@@ -40,3 +40,24 @@ pub fn parse<'a>(name: &str, bytes: &'a [u8]) -> Result<Value<'a>, DecodeError> 
 fn digest_line(lines: &[u8]) -> String {
     format!("sha256:{}\n", crate::hex::encode(&Sha256::digest(lines)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hash and form are right, so that only what the lines say can tell.
+    #[test]
+    fn a_state_file_is_of_its_name_and_has_one_spelling() {
+        let file = |lines: &str| format!("{lines}{}", digest_line(lines.as_bytes()));
+        let reason = |lines: &str| {
+            parse("ledgerstone/some/v1", file(lines).as_bytes()).err().map(|error| error.reason)
+        };
+        assert_eq!(reason("ledgerstone/some/v1\n{\"a\":1,\"b\":2}\n"), None);
+        let name = Some("the first line does not name this kind of file");
+        assert_eq!(reason("ledgerstone/soma/v1\n{\"a\":1,\"b\":2}\n"), name);
+        assert_eq!(reason("ledgerstone/some/v1 \n{\"a\":1,\"b\":2}\n"), name);
+        let spelling = Some("the second line is not canonical JSON");
+        assert_eq!(reason("ledgerstone/some/v1\n{\"b\":2,\"a\":1}\n"), spelling);
+        assert_eq!(reason("ledgerstone/some/v1\n{\"a\": 1,\"b\":2}\n"), spelling);
+    }
+}

@@ -448,6 +448,27 @@ mod tests {
     }
 
     #[test]
+    fn bytes_behind_the_last_part_of_a_group_are_found() {
+        let bytes = file(1);
+        let mut frame = bytes[HEADER_LEN..bytes.len() - HASH_LEN].to_vec();
+        frame.push(0);
+        let len = (frame.len() + HASH_LEN) as u32;
+        frame[4..8].copy_from_slice(&len.to_be_bytes());
+        let hash: [u8; 32] = Sha256::digest(&frame).into();
+        frame.extend_from_slice(&hash);
+        assert_eq!(Group::decode(&frame).unwrap_err().reason, "bytes follow the end of the frame");
+    }
+
+    #[test]
+    fn a_file_has_the_number_of_its_name() {
+        let bytes = file(1);
+        let register = WalPosition { file: 0, offset: 0, chain: [0; 32] };
+        assert!(check(&bytes, 1, None, &register, false).is_ok());
+        let error = check(&bytes, 2, None, &register, false).unwrap_err();
+        assert_eq!(error.reason, "the file has another number than its name");
+    }
+
+    #[test]
     fn groups_of_a_removed_file_in_a_block_that_was_never_written_are_a_torn_tail() {
         let (bytes, other) = (file(3), file_of([8; 16], 4));
         let end = scan(&bytes, 0).unwrap().groups[1].offset as usize;

@@ -375,18 +375,18 @@ impl LedgerCheck<'_> {
         // By index, not by place: a part that was carried forward lies behind newer ones.
         let mut parts = self.parts();
         parts.sort_by_key(|(_, _, part)| part.first);
+        // What is not sealed lies in the log, payloads and all; damage to its files is told already.
+        let whole = !report.damage.iter().any(|damage| damage.file.starts_with(layout::WAL));
+        let mut held = state.sealed;
         for (file, found, part) in parts {
             let place = |kind, detail: &str| {
                 Damage::new(kind, layout::wal_file(file.number), detail).at(found.offset)
             };
-            if part.first > head.size() && tree.damage.is_empty() {
-                damage.push(place(DamageKind::Contradiction, "the group does not continue its ledger").of(
-                    &state.name,
-                    head.size(),
-                    part.first,
-                ));
-                continue;
+            if part.first > held && whole {
+                let detail = "the log does not hold the entries ahead of this group";
+                damage.push(place(DamageKind::Contradiction, detail).of(&state.name, held, part.first));
             }
+            held = held.max(part.end());
             let known = tree.known_leaves(self.data, &state.name, part.first, part.end().min(size));
             for (leaf, entry) in known.iter().zip(part.entries.chunks_exact(ENTRY_LEN)) {
                 if leaf_hash(entry) != *leaf && tree.damage.is_empty() {
@@ -411,6 +411,11 @@ impl LedgerCheck<'_> {
                     at_register = Some(head.root());
                 }
             }
+        }
+        if held < size && whole {
+            let file = layout::wal_file(self.snapshot.registered.wal.file);
+            let detail = "the log ends before the entries that are neither sealed nor in it";
+            damage.push(Damage::new(DamageKind::Missing, file, detail).of(&state.name, held, size));
         }
         if at_register != Some(state.root)
             && tree.damage.is_empty()
@@ -553,28 +558,9 @@ impl LedgerCheck<'_> {
         if lost {
             report.damage.extend(self.unvouched(claims, segments));
         }
-        let mut covered = 0;
-        let mut ranges: Vec<(u64, u64)> =
-            claims.sealed.iter().map(|sealed| (sealed.first, sealed.end)).collect();
-        ranges.sort_unstable();
-        for (first, end) in ranges {
-            if first <= covered {
-                covered = covered.max(end);
-            }
-        }
-        if covered < state.sealed && payloads.damage.is_empty() && report.damage.is_empty() {
-            let detail = "no record says where these entries were sealed";
-            let damage = Damage::new(DamageKind::Missing, layout::ledger_dir(&state.name), detail);
-            report.damage.push(damage.of(&state.name, covered, state.sealed));
-        }
         // Each part of the log was held to a payload for each entry; the segments are held to it here.
-        if report.payloads_opened
-            && payloads.damage.is_empty()
-            && payloads.undecided.is_empty()
-            && report.damage.is_empty()
-            && payloads.in_segments != state.sealed
-        {
-            let held = payloads.in_segments;
+        if payloads.named != state.sealed && payloads.damage.is_empty() && report.damage.is_empty() {
+            let held = payloads.named;
             let detail = format!("the segments hold {held} payloads for {} sealed entries", state.sealed);
             let damage = Damage::new(DamageKind::Missing, layout::ledger_dir(&state.name), detail);
             report.damage.push(damage.of(&state.name, 0, state.sealed));

@@ -112,6 +112,8 @@ pub(crate) struct PayloadResult {
     pub checked: u64,
     /// How many of them lie in segments.
     pub in_segments: u64,
+    /// How many records the footers of the segments name, opened or not.
+    pub named: u64,
     pub damage: Vec<Damage>,
     pub undecided: Vec<String>,
 }
@@ -121,18 +123,20 @@ impl PayloadResult {
         self.claims.join(other.claims);
         self.checked += other.checked;
         self.in_segments += other.in_segments;
+        self.named += other.named;
         self.damage.extend(other.damage);
         self.undecided.extend(other.undecided);
     }
 
-    /// Checks the records of a block against their entries and takes note of what control records say.
-    fn block(
+    /// Checks the records of a block against their entries and takes note of what control records say. An entry of an
+    /// unknown version or kind is not looked into: the check of the tree tells that nobody can.
+    fn block<'e>(
         &mut self,
         block: &Unpacked,
         ledger: &Ledger<'_>,
         file: &str,
         offset: u64,
-        entry: impl Fn(u64) -> Option<Entry>,
+        entry: impl Fn(u64) -> Option<&'e [u8]>,
     ) {
         for record in block.records() {
             let (index, damage) = (record.index, |kind, detail: String| {
@@ -142,6 +146,7 @@ impl PayloadResult {
                 self.damage.push(damage(DamageKind::Contradiction, "a record has no entry".to_owned()));
                 continue;
             };
+            let Ok(entry) = Entry::decode(entry) else { continue };
             let checked =
                 stored::check(&entry, ledger.id, &record.opening, &record.facets).map_err(|e| e.to_string());
             let what = record.facets[Facet::What as usize];
@@ -212,7 +217,9 @@ pub(crate) fn check_segments(
     let whole = parallel(files.len(), threads, |at| check_frame(medium, ledger, files[at]));
     let (whole, broken): (Vec<_>, Vec<_>) = whole.into_iter().partition(Result::is_ok);
     result.damage.extend(broken.into_iter().filter_map(Result::err).map(|damage| *damage));
-    let whole: Vec<Whole> = whole.into_iter().filter_map(Result::ok).collect();
+    let mut whole: Vec<Whole> = whole.into_iter().filter_map(Result::ok).collect();
+    whole.sort_by_key(|segment| (segment.class, segment.directory.header.first));
+    result.damage.extend(whole.windows(2).filter_map(|pair| overlap(ledger, &pair[0], &pair[1])));
     let blocks: Vec<(usize, usize)> = whole
         .iter()
         .enumerate()
@@ -225,8 +232,21 @@ pub(crate) fn check_segments(
         result.join(part);
     }
     result.in_segments = result.checked;
+    let rows = whole.iter().flat_map(|segment| &segment.directory.blocks);
+    result.named = rows.map(|row| u64::from(row.count)).sum();
     let found = whole.into_iter().map(|whole| (whole.path, whole.bytes, whole.sha256)).collect();
     (result, found)
+}
+
+/// Damage if a segment holds entries of the one before it as well. A record that is there twice would make up for one that
+/// is missing.
+fn overlap(ledger: &Ledger<'_>, before: &Whole, segment: &Whole) -> Option<Damage> {
+    let (before, header) = (&before.directory.header, &segment.directory.header);
+    (before.class == header.class && header.first < before.end).then(|| {
+        let path = layout::resource(ledger.name, &segment.path);
+        let detail = "another segment holds entries of the same range";
+        Damage::new(DamageKind::Contradiction, path, detail).of(ledger.name, header.first, header.end)
+    })
 }
 
 fn check_frame(
@@ -311,12 +331,13 @@ fn check_block(
             bundles.insert(index, entries.concat());
         }
     }
-    result.block(&block, ledger, &path, row.offset, |index| {
+    let entry = |index: u64| {
         let at = (index % width) as usize * ENTRY_LEN;
-        Entry::decode(bundles.get(&(index / width))?.get(at..at + ENTRY_LEN)?).ok()
-    });
-    let misplaced = misplaced(&block, segment.class, &bundles);
-    if let Some(index) = misplaced {
+        bundles.get(&(index / width))?.get(at..at + ENTRY_LEN)
+    };
+    result.block(&block, ledger, &path, row.offset, entry);
+    let misplaced = |entry: Entry| entry.kind.is_control() != (segment.class == Class::Control);
+    if let Some(index) = first_of(&block, entry, misplaced) {
         let detail = "the record belongs into a segment of the other class";
         result.damage.push(Damage::new(DamageKind::Contradiction, &path, detail).of(
             ledger.name,
@@ -327,15 +348,14 @@ fn check_block(
     result
 }
 
-/// The first record of a block whose entry is not of the segment's class.
-fn misplaced(block: &Unpacked, class: Class, bundles: &BTreeMap<u64, Vec<u8>>) -> Option<u64> {
-    let width = u64::from(TILE_WIDTH);
-    block.records().map(|record| record.index).find(|index| {
-        let at = (index % width) as usize * ENTRY_LEN;
-        let entry = bundles.get(&(index / width)).and_then(|entries| entries.get(at..at + ENTRY_LEN));
-        let entry = entry.and_then(|entry| Entry::decode(entry).ok());
-        entry.is_some_and(|entry| entry.kind.is_control() != (class == Class::Control))
-    })
+/// Index of the first record of a block with such an entry.
+fn first_of<'e>(
+    block: &Unpacked,
+    entry: impl Fn(u64) -> Option<&'e [u8]>,
+    such: impl Fn(Entry) -> bool,
+) -> Option<u64> {
+    let of = |index: u64| entry(index).and_then(|entry| Entry::decode(entry).ok());
+    block.records().map(|record| record.index).find(|index| of(*index).is_some_and(&such))
 }
 
 /// Checks the payloads of one part of a write-ahead group against its entries. Without a sealer only those in clear.
@@ -358,7 +378,7 @@ pub(crate) fn check_log_part(
     };
     let entry = |index: u64| {
         let at = usize::try_from(index.checked_sub(part.first)?).ok()? * ENTRY_LEN;
-        Entry::decode(part.entries.get(at..at + ENTRY_LEN)?).ok()
+        part.entries.get(at..at + ENTRY_LEN)
     };
     let mut blocks = Vec::new();
     if !part.clear.is_empty() {
@@ -380,13 +400,14 @@ pub(crate) fn check_log_part(
             Err(_) => result.damage.push(damage(DamageKind::Payload, "the block does not open with its key")),
         }
     }
-    let mut held = 0;
+    let (mut in_clear, mut held) = (0, 0);
     for (clear, block) in blocks {
         match block {
             Ok(block) => {
                 held += block.len() as u64;
+                in_clear += if clear { block.len() as u64 } else { 0 };
                 let misplaced = |entry: Entry| entry.kind.is_control() != clear;
-                if block.records().any(|record| entry(record.index).is_some_and(misplaced)) {
+                if first_of(&block, entry, misplaced).is_some() {
                     let detail = "an event lies in clear, or a control record encrypted";
                     result.damage.push(damage(DamageKind::Contradiction, detail));
                 }
@@ -395,11 +416,14 @@ pub(crate) fn check_log_part(
             Err(error) => result.damage.push(damage(DamageKind::Format, error.reason)),
         }
     }
+    // What is in clear is counted without keys too. Where an entry is of an unknown kind nobody can say how many are due.
+    let entries = part.entries.chunks_exact(ENTRY_LEN).map(Entry::decode);
+    let control = entries.map(|entry| Some(u64::from(entry.ok()?.kind.is_control()))).sum::<Option<u64>>();
     let whole = sealer.is_some() || part.sealed.is_empty();
-    if whole && result.damage.is_empty() && held != part.count() {
-        result
-            .damage
-            .push(damage(DamageKind::Contradiction, "the group does not hold a payload for each entry"));
+    let lacking = control.is_some_and(|due| due != in_clear) || (whole && held != part.count());
+    if lacking && result.damage.is_empty() {
+        let detail = "the group does not hold a payload for each entry";
+        result.damage.push(damage(DamageKind::Contradiction, detail));
     }
     result
 }

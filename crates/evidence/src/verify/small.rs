@@ -236,8 +236,6 @@ pub(crate) fn check_tree_files(
                     path,
                     "the checkpoint implies no such file",
                 ));
-            } else if name.ends_with(".tmp") {
-                report.notes.push(format!("{path}: was being written; the next start removes it"));
             } else if let Some(detail) = other_partial(data, &path, inside, tree) {
                 report.damage.push(Damage::new(DamageKind::Hash, path, detail));
             }

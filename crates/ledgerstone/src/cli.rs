@@ -1,10 +1,14 @@
 //! What can be typed. Meaning is given to it by the modules that take these structs.
 
+mod witness;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use storage::KillPoint;
+
+pub(crate) use witness::Witness as WitnessArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -145,6 +149,9 @@ It looks at the directories itself and asks the server, if one answers.
 
 Exit codes: 0 nothing to mend, 1 something to mend, 2 error.")]
     Doctor(Doctor),
+    /// Run a witness: cosign the checkpoints of logs, and refuse forks
+    #[command(after_help = witness::HELP)]
+    Witness(WitnessArgs),
     /// Print the completions of a shell
     #[command(after_help = "\
 Examples:

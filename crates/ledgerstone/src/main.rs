@@ -10,6 +10,7 @@ mod server;
 mod settings;
 mod terminal;
 mod time;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             TokenVerb::Revoke(revoke) => client::token::revoke(revoke),
         },
         Verb::Doctor(doctor) => doctor::run(doctor),
+        Verb::Witness(args) => witness::run(args),
         Verb::Completions { shell } => manual::completions(shell),
         Verb::Man => manual::man(),
         Verb::Status(status) => client::status::run(status),

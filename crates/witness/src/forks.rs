@@ -119,8 +119,8 @@ fn summary(
     text
 }
 
-/// Returns the kept forks, by name.
-pub(crate) fn list(disk: &Arc<dyn Disk>) -> io::Result<Vec<Fork>> {
+/// Returns the kept forks of the directory behind `disk`, by name.
+pub fn list(disk: &Arc<dyn Disk>) -> io::Result<Vec<Fork>> {
     let mut forks = Vec::new();
     for entry in disk.list(DIR)? {
         if let Some(name) = entry.name.strip_suffix(".txt") {

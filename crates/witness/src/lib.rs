@@ -18,7 +18,7 @@ mod state;
 mod witness;
 
 pub use answer::Answer;
-pub use forks::{FORKS_MAX, Fork};
+pub use forks::{FORKS_MAX, Fork, list as kept_forks};
 pub use home::{LOCK_FILE, OpenError};
 pub use notice::{Level, Notice, Teller};
 pub use routes::routes;

@@ -10,7 +10,7 @@ use crate::failure::{About, Failure};
 use crate::terminal;
 
 /// Makes a directory that only its owner may enter, durably; of one that is there, checks the same.
-pub(super) fn prepare(dir: &Path) -> Result<(), Failure> {
+pub(crate) fn prepare(dir: &Path) -> Result<(), Failure> {
     if !dir.exists() {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).about("create the directory", dir)?;
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -77,26 +77,29 @@ fn resolve(dir: &Path) -> Result<PathBuf, Failure> {
 
 /// Takes the store for this process; it is given back when the file is dropped or the process ends in any way.
 pub(super) fn lock(data: &Path) -> Result<File, Failure> {
-    let path = data.join(layout::LOCK);
+    lock_file(&data.join(layout::LOCK))?.map_err(|holder| {
+        Failure::trouble(format!("{holder} serves this store already: {}", data.display()))
+            .hint("use that server, stop it first, or give this one another directory with --data DIR")
+    })
+}
+
+/// Locks a file, made if it is not there; else says who holds it.
+pub(crate) fn lock_file(path: &Path) -> Result<Result<File, String>, Failure> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(&path)
-        .about("open", &path)?;
+        .open(path)
+        .about("open", path)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let holder = match holder(&file) {
-                Some(pid) => format!("process {pid}"),
-                None => "another process".to_owned(),
-            };
-            Err(Failure::trouble(format!("{holder} serves this store already: {}", data.display()))
-                .hint("use that server, stop it first, or give this one another directory with --data DIR"))
-        }
-        Err(TryLockError::Error(error)) => Err(error).about("lock", &path),
+        Ok(()) => Ok(Ok(file)),
+        Err(TryLockError::WouldBlock) => Ok(Err(match holder(&file) {
+            Some(pid) => format!("process {pid}"),
+            None => "another process".to_owned(),
+        })),
+        Err(TryLockError::Error(error)) => Err(error).about("lock", path),
     }
 }
 

@@ -16,17 +16,17 @@ static JSON: AtomicBool = AtomicBool::new(false);
 const LEVELS: [&str; 3] = ["error", "warning", "info"];
 
 /// Chooses JSON, or sentences.
-pub(super) fn set_json(json: bool) {
+pub(crate) fn set_json(json: bool) {
     JSON.store(json, Ordering::Relaxed);
 }
 
 /// Logs a sentence, which begins with its level, with the time in front.
-pub(super) fn log(env: &dyn Env, sentence: &str) {
+pub(crate) fn log(env: &dyn Env, sentence: &str) {
     log_with(env, sentence, &[]);
 }
 
 /// Logs a sentence, and beside it in JSON what it says, field by field.
-pub(super) fn log_with(env: &dyn Env, sentence: &str, fields: &[(&'static str, Value)]) {
+pub(crate) fn log_with(env: &dyn Env, sentence: &str, fields: &[(&'static str, Value)]) {
     let time = rfc3339(env.now_ms());
     for line in sentence.lines() {
         terminal::tell(&match JSON.load(Ordering::Relaxed) {

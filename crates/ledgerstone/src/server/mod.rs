@@ -1,10 +1,10 @@
 //! `up`: opens the store, starts the engine and its HTTP interface, and stops them in order.
 
 mod banner;
-mod directory;
+pub(crate) mod directory;
 mod files;
 mod foreign;
-mod log;
+pub(crate) mod log;
 mod plan;
 mod scrub;
 mod watch;
@@ -154,30 +154,35 @@ fn serve(
     let failed = |error: io::Error| Failure::trouble(format!("can't serve: {error}"));
     let runtime = Runtime::new().map_err(failed)?;
     let served = runtime.block_on(async {
-        let mut signals = Signals::new()?;
+        let stopping = stopped_by_signal()?;
         // Only now does a signal stop the server in order, as the banner says.
         terminal::print(banner)?;
-        let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
-        tokio::spawn(async move {
-            signals.next().await;
-            let told = "info: stopping; what is waiting is finished first, a second signal stops at once";
-            log(&SystemEnv::new(), told);
-            drop(stop);
-            signals.next().await;
-            std::process::exit(2);
-        });
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        api::serve(server, listener, async {
-            // Dropped is as good as sent.
-            let _ = stopping.await;
-        })
-        .await
+        api::serve(server, listener, stopping).await
     });
     if let Err(error) = &served {
         log(env, &format!("error: the HTTP interface ended: {error}"));
     }
     runtime.shutdown_timeout(LAST_REQUESTS);
     served.map_err(failed)
+}
+
+/// Resolves when a signal asks to stop. A second one ends the process at once: what was answered is durable.
+pub(crate) fn stopped_by_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut signals = Signals::new()?;
+    let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        signals.next().await;
+        let told = "info: stopping; what is waiting is finished first, a second signal stops at once";
+        log(&SystemEnv::new(), told);
+        drop(stop);
+        signals.next().await;
+        std::process::exit(2);
+    });
+    Ok(async {
+        // Dropped is as good as sent.
+        let _ = stopping.await;
+    })
 }
 
 /// The signals that ask a server to stop: from a person, a supervisor, or a terminal that is closed.

@@ -19,3 +19,4 @@ mod scrub;
 mod settings;
 mod sources;
 mod tls;
+mod witness;

@@ -15,7 +15,7 @@ It cosigns a checkpoint of a log only if it extends the last one it cosigned, so
 owner of the log has no say. The first start makes its key in DIR and needs --name; --log and --logs are
 given at each start. Never run two copies of DIR, and don't restore it from a backup: docs/witness.md.
 
-Exit codes: 0 stopped in order, no forks; 1 with --forks: there are some; 2 error, damaged state.";
+Exit codes: 0 stopped in order, no forks; 1 the state is damaged, or with --forks: there are some; 2 error.";
 
 #[derive(Args, Debug)]
 pub(crate) struct Witness {

@@ -116,7 +116,10 @@ fn forks(dir: &Path) -> Result<(), Failure> {
 }
 
 fn explain(error: &OpenError, dir: &Path) -> Failure {
-    let failure = Failure::trouble(error);
+    let failure = match error {
+        OpenError::Damaged { .. } => Failure::no(error),
+        _ => Failure::trouble(error),
+    };
     match error {
         OpenError::Storage(_) => failure.hint(format!("check disk and permissions of {}", dir.display())),
         OpenError::Damaged { .. } => failure.hint(

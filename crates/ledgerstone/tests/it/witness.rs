@@ -200,10 +200,10 @@ fn a_damaged_state_is_not_started_from() {
     changed[100] ^= 1;
     fs::write(&state, changed).unwrap();
     let refused = start();
-    assert_eq!(refused.code, Some(2));
+    assert_eq!(refused.code, Some(1));
     assert!(refused.err.contains("damaged") && refused.err.contains("hint:"), "{}", refused.err);
     fs::remove_file(&state).unwrap();
-    assert_eq!(start().code, Some(2));
+    assert_eq!(start().code, Some(1));
     fs::write(&state, good).unwrap();
     let witness = Witness::start(&rig, &flags);
     assert_eq!(witness.add(&log.request(0, 9)), Some((409, "9\n".to_owned())));

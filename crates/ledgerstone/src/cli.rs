@@ -4,6 +4,7 @@ mod witness;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use storage::KillPoint;
@@ -14,7 +15,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done, found, proven
   1  the answer is no: nothing found, disproven, damaged
-  2  no answer: wrong usage, no server, no permission, undecidable";
+  2  no answer: wrong usage, no server, no permission, undecidable
+  3  late: `monitor` only";
 
 /// Record who accessed what, when and from where, and prove that nothing was changed since
 #[derive(Parser, Debug)]
@@ -121,6 +123,25 @@ Examples:
 
 Exit codes: 0 proven, 1 disproven or damaged, 2 undecidable.")]
     Verify(Verify),
+    /// Follow a log from outside and tell when it does not keep to its own past
+    #[command(after_help = "\
+Examples:
+  ledgerstone monitor http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...' --once
+  ledgerstone monitor https://audit.example.org:4780 --key VKEY --every 60s --silence 10m
+  ledgerstone monitor https://log.example/prefix --key VKEY --policy witnesses.txt --json
+  ledgerstone monitor https://log.example/prefix --key VKEY --mirror /srv/log --token-file auditor.token
+  ledgerstone monitor file:///srv/log --key VKEY --once --against notes-of-a-colleague
+
+It takes any C2SP tiled log. What it has accepted it keeps in --state, and nothing that contradicts it is
+accepted later; both checkpoints are kept as proof. It ends at the first thing that is wrong.
+
+Exit codes:
+  0  looked once, all is well
+  1  the log contradicts itself: a fork, a rollback, a signature that does not hold, a tile or bundle that
+     is missing or altered
+  2  no answer: wrong usage, the log can't be asked, the state can't be kept
+  3  late: silent for longer than --silence, or not cosigned by the quorum of --policy")]
+    Monitor(Monitor),
     /// Damage copies of a store in every way we know of, and see whether verify notices
     #[command(after_help = "\
 Examples:
@@ -501,6 +522,54 @@ pub(crate) struct Verify {
     pub require_anchor: bool,
     #[command(flatten)]
     pub server: Server,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Monitor {
+    /// Server, prefix of a tiled log, or file:// and the directory of one
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Verification key of a log, known from elsewhere; several of other names for several logs of a server
+    #[arg(long = "key", value_name = "VKEY", required = true)]
+    pub keys: Vec<String>,
+    /// Directory of what must not be forgotten
+    #[arg(long, value_name = "DIR", default_value = "./ledgerstone-monitor")]
+    pub state: PathBuf,
+    /// Look once and end
+    #[arg(long)]
+    pub once: bool,
+    /// How often to look, such as 30s, 5m or 1h
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = crate::time::duration)]
+    pub every: Duration,
+    /// How long nothing new is no silence: no growth and no later cosignature [default: 10m for a Ledgerstone server, which
+    /// records that it is there; else for ever]
+    #[arg(long, value_name = "TIME", value_parser = crate::time::duration)]
+    pub silence: Option<Duration>,
+    /// Witnesses of whom a quorum must have cosigned (C2SP tlog-policy)
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Copy all tiles and entries here, checked, as files that any web server can serve
+    #[arg(long, value_name = "DIR")]
+    pub mirror: Option<PathBuf>,
+    /// Checkpoints that others have seen, or the --state of another monitor, to be held against the log; may be given
+    /// several times
+    #[arg(long, value_name = "PATH")]
+    pub against: Vec<PathBuf>,
+    /// Go on after something that is wrong was told, unless it is a fork
+    #[arg(long, conflicts_with = "once")]
+    pub keep_going: bool,
+    /// File with a token for a log that is not open to all
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Authorities to trust instead of those of the system when the address begins with https://, as PEM
+    #[arg(long, value_name = "FILE", env = "LEDGERSTONE_CA")]
+    pub ca: Option<PathBuf>,
+    /// Send the token in the clear to another machine
+    #[arg(long)]
+    pub danger_send_token_without_tls: bool,
+    /// Print JSON for programs, one object for each look
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

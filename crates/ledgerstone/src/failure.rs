@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     No(Told),
     /// There is no answer: exit code 2.
     Trouble(Told),
+    /// All is as it should be but late: exit code 3.
+    Late(Told),
 }
 
 /// What a person reads.
@@ -31,9 +33,14 @@ impl Failure {
         Failure::Trouble(Told { message: message.to_string(), hint: None })
     }
 
+    /// Nothing is wrong but time.
+    pub(crate) fn late(message: impl fmt::Display) -> Failure {
+        Failure::Late(Told { message: message.to_string(), hint: None })
+    }
+
     /// Says what to do next, on a line of its own behind those that were said before.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Failure {
-        let (Failure::No(told) | Failure::Trouble(told)) = &mut self;
+        let (Failure::No(told) | Failure::Trouble(told) | Failure::Late(told)) = &mut self;
         told.hint = Some(match told.hint.take() {
             Some(before) => format!("{before}\n{hint}"),
             None => hint.to_string(),
@@ -43,14 +50,14 @@ impl Failure {
 
     /// Puts a line in front of what happened.
     pub(crate) fn preceded_by(mut self, line: &str) -> Failure {
-        let (Failure::No(told) | Failure::Trouble(told)) = &mut self;
+        let (Failure::No(told) | Failure::Trouble(told) | Failure::Late(told)) = &mut self;
         told.message = format!("{line}\n{}", told.message);
         self
     }
 
     /// What happened, without the hint.
     pub(crate) fn message(&self) -> &str {
-        let (Failure::No(told) | Failure::Trouble(told)) = self;
+        let (Failure::No(told) | Failure::Trouble(told) | Failure::Late(told)) = self;
         &told.message
     }
 
@@ -59,6 +66,7 @@ impl Failure {
         let (code, told) = match self {
             Failure::No(told) => (1, told),
             Failure::Trouble(told) => (2, told),
+            Failure::Late(told) => (3, told),
         };
         // Escaped line by line: the message may quote a server or a file.
         for line in told.message.lines() {

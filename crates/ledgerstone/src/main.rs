@@ -6,6 +6,7 @@ mod doctor;
 mod drill;
 mod failure;
 mod manual;
+mod monitor;
 mod server;
 mod settings;
 mod terminal;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Verb::Prove(prove) => client::prove::run(prove),
         Verb::Receipt(receipt) => client::prove::receipt(receipt),
         Verb::Verify(verify) => client::verify::run(verify),
+        Verb::Monitor(args) => monitor::run(&args),
         Verb::TamperDrill(args) => drill::run(args),
         Verb::Sources(sources) => match sources.verb {
             SourcesVerb::List(list) => client::sources::list(list),

@@ -1,5 +1,24 @@
 //! Times for people.
 
+use std::time::Duration;
+
+/// Reads a length of time such as `30s`, `5m`, `2h` or `7d`; at least a second.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a whole number and s, m, h or d, such as 30s".to_owned();
+    let split = text.len().saturating_sub(1);
+    let (number, unit) = text.split_at_checked(split).ok_or_else(wrong)?;
+    let unit: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = number.parse().ok().filter(|number| digits && *number > 0).ok_or_else(wrong)?;
+    number.checked_mul(unit).map(Duration::from_secs).ok_or_else(wrong)
+}
+
 /// Formats milliseconds since 1970 as RFC 3339 in UTC, such as `2026-11-21T10:00:00.250Z`.
 pub(crate) fn rfc3339(ms: u64) -> String {
     let (days, rest) = (ms / 86_400_000, ms % 86_400_000);
@@ -26,7 +45,19 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use std::time::Duration;
+
+    use super::{duration, rfc3339};
+
+    #[test]
+    fn lengths_of_time_have_a_unit() {
+        for (text, seconds) in [("30s", 30), ("5m", 300), ("2h", 7200), ("7d", 604_800)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for bad in ["", "s", "30", "0s", "-1s", "+1s", "1.5m", "1w", "5 m", "99999999999999999999s", "ü"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn is_read_back_by_the_parser_of_event_times() {

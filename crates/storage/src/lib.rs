@@ -13,5 +13,5 @@ mod register;
 pub use disk::{Disk, DiskEntry, DiskFile};
 pub use kill_at::{KillAt, KillPoint, NoKillPoint, When};
 pub use local::LocalDisk;
-pub use objects::{DiskObjects, Objects, PutError};
+pub use objects::{DiskObjects, Objects, PutError, replace};
 pub use register::{DiskRegister, Held, Register, RegisterError};

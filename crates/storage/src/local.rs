@@ -30,6 +30,11 @@ impl LocalDisk {
         Ok(Self { root: root.to_owned(), mode: 0o600 })
     }
 
+    /// Like [`LocalDisk::open`], for files that everybody may read, such as those of a mirror.
+    pub fn open_public(root: &Path) -> io::Result<Self> {
+        Ok(Self { mode: 0o644, ..Self::open(root)? })
+    }
+
     /// The directory on the host.
     pub fn root(&self) -> &Path {
         &self.root

@@ -70,7 +70,7 @@ impl Objects for DiskObjects {
 }
 
 /// Puts `bytes` at `path` so that after a crash either the old or the new content is there, durably on return.
-pub(crate) fn replace(disk: &dyn Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(disk: &dyn Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = format!("{path}.tmp");
     disk.remove(&temporary)?;
     let mut file = disk.create(&temporary)?;

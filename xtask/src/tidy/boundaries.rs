@@ -14,7 +14,7 @@ const ROWS: [Row; 8] = [
     Row { name: "drill", crates: &["drill"], ordered: false },
     Row {
         name: "engines",
-        crates: &["ledger", "search", "alert", "access", "scrub", "watch", "anchor", "stamper"],
+        crates: &["ledger", "search", "alert", "access", "scrub", "watch", "anchor", "stamper", "monitor"],
         ordered: false,
     },
     Row { name: "ports", crates: &["storage", "env", "net"], ordered: false },

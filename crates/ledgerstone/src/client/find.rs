@@ -79,7 +79,8 @@ pub(super) fn token(args: &cli::Server) -> Result<(String, String), Failure> {
     Ok((read_token(&path)?, path.display().to_string()))
 }
 
-fn read_token(path: &Path) -> Result<String, Failure> {
+/// Reads the token in a file.
+pub(crate) fn read_token(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path).about("read the token in", path)?;
     check_token(&text, &path.display().to_string())
 }

@@ -17,7 +17,8 @@ mod json;
 mod receipts;
 mod remote;
 
-pub(crate) use find::{DEFAULT_LISTEN, reachable};
+pub(crate) use find::{DEFAULT_LISTEN, reachable, read_token};
+pub(crate) use prove::parse_key;
 
 use std::io::{BufRead, BufReader};
 use std::time::Duration;

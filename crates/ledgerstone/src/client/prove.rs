@@ -91,7 +91,7 @@ pub(crate) fn receipt(args: cli::Receipt) -> Result<(), Failure> {
 }
 
 /// Reads a verification key.
-pub(super) fn parse_key(text: &str) -> Result<VerifierKey, Failure> {
+pub(crate) fn parse_key(text: &str) -> Result<VerifierKey, Failure> {
     VerifierKey::parse(text.trim()).map_err(|error| {
         Failure::trouble(format!("not a verification key: {error}"))
             .hint("it looks like NAME+HASH+KEY; `ledgerstone up` prints it and `ledgerstone status` shows it")

@@ -120,6 +120,11 @@ Examples:
   ledgerstone verify https://audit.example.org:4780 --ca ca.pem --key 'ledgerstone.local/...+...+...'
   ledgerstone verify 12.receipt.json --raw event.json --key 'ledgerstone.local/...+...+...'
   ledgerstone verify ledgerstone-data --kept checkpoint-of-last-week
+  ledgerstone verify /srv/mirror --key 'ledgerstone.local/...+...+...'
+  ledgerstone verify *.receipt.json --server http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...'
+
+Receipts and proofs are verified offline, unless --server is given: then they are held against the newest
+checkpoint that the server shows.
 
 Exit codes: 0 proven, 1 disproven or damaged, 2 undecidable.")]
     Verify(Verify),
@@ -245,6 +250,14 @@ pub(crate) struct Server {
     /// Print JSON for programs
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+}
+
+impl Server {
+    /// Whether a server was named on this command line, and not only for all verbs in the environment: where it makes a
+    /// difference, asking somebody must have been asked for.
+    pub(crate) fn is_named_here() -> bool {
+        std::env::args_os().any(|word| word == "--server" || word.to_string_lossy().starts_with("--server="))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -502,9 +515,12 @@ pub(crate) struct Receipt {
 
 #[derive(Args, Debug)]
 pub(crate) struct Verify {
-    /// Data directory, URL of a server, receipt or proof
+    /// Data directory, mirror of a log, URL of a server, receipt or proof
     #[arg(value_name = "PATH|URL|FILE", default_value = "./ledgerstone-data")]
     pub what: String,
+    /// More receipts or proofs, to be held against what --server shows now
+    #[arg(value_name = "FILE")]
+    pub more: Vec<String>,
     /// Verification key of the ledger, known from elsewhere
     #[arg(long, value_name = "VKEY")]
     pub key: Option<String>,
@@ -520,6 +536,9 @@ pub(crate) struct Verify {
     /// Be content with nothing less than a verification key, checkpoint or receipt from elsewhere
     #[arg(long)]
     pub require_anchor: bool,
+    /// Where to keep what shows that a server has broken its promise
+    #[arg(long, value_name = "DIR", default_value = "./ledgerstone-monitor")]
+    pub state: PathBuf,
     #[command(flatten)]
     pub server: Server,
 }

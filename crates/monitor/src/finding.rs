@@ -13,6 +13,8 @@ pub enum Kind {
     Signature,
     /// A tile or bundle is missing or is not what the checkpoint commits to.
     Damage,
+    /// An entry is not the one that a receipt promised.
+    Promise,
     /// Nothing new for too long.
     Silence,
     /// Too few witnesses of the policy have cosigned.
@@ -21,8 +23,15 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 6] =
-        [Kind::Fork, Kind::Rollback, Kind::Signature, Kind::Damage, Kind::Silence, Kind::Quorum];
+    pub const ALL: [Kind; 7] = [
+        Kind::Fork,
+        Kind::Rollback,
+        Kind::Signature,
+        Kind::Damage,
+        Kind::Promise,
+        Kind::Silence,
+        Kind::Quorum,
+    ];
 
     /// The word for it in files and output.
     pub fn word(self) -> &'static str {
@@ -31,6 +40,7 @@ impl Kind {
             Kind::Rollback => "rollback",
             Kind::Signature => "signature",
             Kind::Damage => "damage",
+            Kind::Promise => "promise",
             Kind::Silence => "silence",
             Kind::Quorum => "quorum",
         }

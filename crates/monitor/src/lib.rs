@@ -11,6 +11,7 @@
 mod discover;
 mod finding;
 mod mirror;
+mod promise;
 mod source;
 mod state;
 mod tree;
@@ -20,8 +21,9 @@ mod watch;
 pub use discover::{Found, discover};
 pub use finding::{Finding, Kind};
 pub use mirror::Mirror;
+pub use promise::{Kept, Promise, finding_of};
 pub use source::{DiskSource, FetchError, HttpSource, Source};
 pub use state::{Progress, State};
 pub use tree::{Bad, Tree, TreeError};
-pub use walk::{Walked, walk};
+pub use walk::{Keep, Walked, walk};
 pub use watch::{LookError, Round, Step, Watch};

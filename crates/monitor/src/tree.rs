@@ -17,6 +17,9 @@ const LEVELS: u8 = 8;
 /// Tiles above the leaves that are kept in memory.
 const KEPT: usize = 1024;
 
+/// Full tiles above the leaves, by level and index.
+type KeptTiles = BTreeMap<(u8, u64), Arc<[Hash]>>;
+
 /// A resource that is not what the checkpoint commits to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bad {
@@ -78,7 +81,7 @@ pub struct Tree<'s> {
     root: Hash,
     /// The partial tile of each level that has one.
     edge: BTreeMap<u8, Vec<Hash>>,
-    kept: Mutex<BTreeMap<(u8, u64), Arc<[Hash]>>>,
+    kept: Mutex<KeptTiles>,
 }
 
 impl<'s> Tree<'s> {
@@ -265,7 +268,7 @@ impl<'s> Tree<'s> {
         hash.ok_or_else(|| missing(self.size))
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<(u8, u64), Arc<[Hash]>>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, KeptTiles> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,6 +16,9 @@ const THREADS: usize = 8;
 /// Bad resources that are told one by one.
 const MAX_BAD: usize = 1000;
 
+/// Takes path and bytes of what is as it should be.
+pub type Keep<'k> = dyn Fn(&str, &[u8]) -> Result<(), FetchError> + Sync + 'k;
+
 /// What was found on the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walked {
@@ -37,7 +40,7 @@ pub struct Walked {
 pub fn walk(
     tree: &Tree<'_>,
     from: u64,
-    keep: &(dyn Fn(&str, &[u8]) -> Result<(), FetchError> + Sync),
+    keep: &Keep<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Walked, FetchError> {
     let size = tree.size();

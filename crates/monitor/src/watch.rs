@@ -291,14 +291,7 @@ impl<'a> Watch<'a> {
         if root == old.root && proven {
             return Ok(true);
         }
-        let text = format!(
-            "the tree of {} entries does not begin with the tree of {} entries that was signed before",
-            new.size, old.size
-        );
-        findings.push(
-            both(Kind::Fork, text, &ours.bytes, name, &theirs.bytes)
-                .with("proof", proof_text(old.size, new.size, &root, &proof)),
-        );
+        findings.push(fork((old.size, new.size), &ours.bytes, (name, &theirs.bytes), &root, &proof));
         Ok(false)
     }
 
@@ -451,7 +444,7 @@ impl From<&Bad> for Finding {
     }
 }
 
-fn damage(bad: &Bad) -> Finding {
+pub(crate) fn damage(bad: &Bad) -> Finding {
     let finding = Finding::new(Kind::Damage, bad.to_string());
     match &bad.bytes {
         Some(bytes) => finding.with("shown.bytes", bytes.clone()),
@@ -461,6 +454,20 @@ fn damage(bad: &Bad) -> Finding {
 
 fn both(kind: Kind, text: String, ours: &[u8], name: &'static str, theirs: &[u8]) -> Finding {
     Finding::new(kind, text).with("kept.checkpoint", ours).with(name, theirs)
+}
+
+/// Two signed trees, of which the larger does not begin with the smaller: its first entries have another `root`.
+pub(crate) fn fork(
+    (old, new): (u64, u64),
+    ours: &[u8],
+    (name, theirs): (&'static str, &[u8]),
+    root: &Hash,
+    proof: &[Hash],
+) -> Finding {
+    let text = format!(
+        "the tree of {new} entries does not begin with the tree of {old} entries that was signed as well"
+    );
+    both(Kind::Fork, text, ours, name, theirs).with("proof", proof_text(old, new, root, proof))
 }
 
 /// What lets others see that two roots can't both be true: the proof leads from `root`, which is not the one that was

@@ -59,6 +59,14 @@ pub fn program_log(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     let (vkey, token) = (at("vkey"), at("data/admin.token"));
     let fsck = ["scripts/interop/fsck.sh", &url, &vkey, word("origin")?, &token, &cache];
     shell.run(&mut shell.command("sh", &fsck))?;
+    // The log as a monitor copies it, and logs that Tessera writes, as a monitor follows them.
+    let (state, mirror) = (at("state"), at("mirror"));
+    let copy = ["monitor", &url, "--key", word("vkey")?, "--once", "--state", &state, "--mirror", &mirror];
+    shell.run(&mut shell.command(&binary, &copy))?;
+    let tessera = "scripts/interop/tessera.sh";
+    let program = binary.to_string_lossy();
+    shell.run(&mut shell.command("sh", &[tessera, &program, &cache, &mirror, &vkey, word("origin")?]))?;
+    shell.run(&mut shell.command("sh", &[tessera, &program, &cache]))?;
     fs::write(at("metrics"), server.get("/metrics")?.body).map_err(io)?;
     let metrics = ["scripts/interop/metrics.py", "--cache", &cache, &at("metrics")];
     checked(shell.run(&mut shell.command("python3", &metrics)))?;

@@ -14,6 +14,8 @@ pub(crate) mod verify;
 mod feed;
 mod find;
 mod json;
+mod kept;
+mod mirror;
 mod receipts;
 mod remote;
 

@@ -10,19 +10,27 @@ use record::receipt::{Receipt, ReceiptError};
 use tlog::{TlogProof, TlogProofError, VerifierKey};
 use verifier::ReceiptReport;
 
-use super::{prove, receipts, remote};
-use crate::cli::Verify;
+use super::{kept, mirror, prove, receipts, remote};
+use crate::cli::{self, Verify};
 use crate::failure::{About, Failure};
 use crate::terminal::{self, Paint, escape};
 
 /// Proofs begin with this; receipts are JSON.
-const PROOF_HEADER: &[u8] = b"c2sp.org/tlog-proof@";
+pub(super) const PROOF_HEADER: &[u8] = b"c2sp.org/tlog-proof@";
 
 pub(crate) fn run(args: Verify) -> Result<(), Failure> {
     let key = args.key.as_deref().map(prove::parse_key).transpose()?;
     let path = Path::new(&args.what);
     if args.kept.is_some() && !path.is_dir() {
         return Err(Failure::trouble("only a data directory is held against what was kept: --kept"));
+    }
+    if cli::Server::is_named_here() && !path.is_dir() && !args.what.contains("://") {
+        return kept::run(&args, key);
+    }
+    if !args.more.is_empty() {
+        return Err(Failure::trouble(
+            "one thing is verified at a time, unless receipts are held against a --server",
+        ));
     }
     if args.what.contains("://") {
         let report = remote::verify(&args, key.as_ref(), &bar("entries"))?;
@@ -31,6 +39,10 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
     if !path.exists() {
         return Err(Failure::trouble(format!("there is nothing to verify at {}", args.what))
             .hint("give a data directory, http://HOST:PORT of a server, a receipt or a proof"));
+    }
+    if mirror::is_mirror(path) {
+        let report = mirror::verify(path, key.as_ref(), &bar("entries"))?;
+        return show_report(&args, report);
     }
     if path.is_dir() { directory(&args, path, key.as_ref()) } else { file(&args, path, key.as_ref()) }
 }
@@ -125,7 +137,7 @@ fn show_report(args: &Verify, report: Report) -> Result<(), Failure> {
 }
 
 /// The verdict, given what the person insists on.
-fn anchored(args: &Verify, verdict: Verdict, held: bool) -> Verdict {
+pub(super) fn anchored(args: &Verify, verdict: Verdict, held: bool) -> Verdict {
     match verdict {
         Verdict::Proven if args.require_anchor && !held => Verdict::Undecidable,
         verdict => verdict,
@@ -133,7 +145,7 @@ fn anchored(args: &Verify, verdict: Verdict, held: bool) -> Verdict {
 }
 
 /// Shows a report whose first line is its own verdict, and ends with the exit code of the final one.
-fn show(args: &Verify, verdict: Verdict, json: String, text: &str) -> Result<(), Failure> {
+pub(super) fn show(args: &Verify, verdict: Verdict, json: String, text: &str) -> Result<(), Failure> {
     if args.server.json {
         let mut value = super::json::parse(json.as_bytes())?;
         if let Some(members) = value.as_object_mut() {

@@ -11,6 +11,7 @@ mod foreign;
 mod hostile;
 mod liar;
 mod lifecycle;
+mod monitor;
 mod people;
 mod refusals;
 mod rig;

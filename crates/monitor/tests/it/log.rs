@@ -38,6 +38,10 @@ impl History {
         Checkpoint { origin: Origin::new(ORIGIN).unwrap(), size, root: tree.root() }
     }
 
+    pub fn leaf(&self, index: usize) -> Hash {
+        leaf_hash(&self.0[index])
+    }
+
     pub fn signed(&self, size: u64) -> String {
         sign_checkpoint(&self.checkpoint(size), &key())
     }

@@ -1,0 +1,246 @@
+//! Holding kept receipts and proofs against what a server shows now. If they can't both be true, that is kept as proof.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use ::monitor::{Found, HttpSource, Kept, Promise, Source, State, Tree, discover, finding_of};
+use env::{Clock as _, SystemEnv};
+use evidence::verify::Verdict;
+use net::{HttpNet, Plain};
+use record::receipt::{Receipt, ReceiptError};
+use serde_json::{Value, json};
+use storage::LocalDisk;
+use tlog::{TlogProof, UnverifiedCheckpoint, VerifierKey};
+
+use super::verify::{PROOF_HEADER, anchored, show};
+use super::{find, prove, receipts, tls_settings};
+use crate::cli::Verify;
+use crate::failure::{About, Failure};
+use crate::terminal;
+
+/// How many of those that do not hold are told one by one.
+const SHOWN: usize = 20;
+
+/// What came of all of them.
+#[derive(Default)]
+struct Summary {
+    /// Origin, size and root, in base64, of what they were held against.
+    against: Vec<(String, u64, String)>,
+    held: u64,
+    not_yet: u64,
+    /// Those that do not hold: of what, which entry, why, and where that is kept.
+    broken: Vec<(String, u64, String, Option<String>)>,
+    undecided: Vec<String>,
+}
+
+pub(super) fn run(args: &Verify, key: Option<VerifierKey>) -> Result<(), Failure> {
+    let mut summary = Summary::default();
+    let promises = read_all(args, &mut summary)?;
+    let net = Arc::new(HttpNet::new(&tls_settings(&args.server), Plain::Anywhere)?);
+    let base = find::server(&args.server)?;
+    let ledgers = discover(net.as_ref(), &base).map_err(Failure::trouble)?;
+    // Hash tiles may be open or not. A token goes where nobody else reads it, and not at all if there is none.
+    let safe = find::is_tls(&base) || net::is_loopback(&base) || args.server.danger_send_token_without_tls;
+    let token = match find::token(&args.server) {
+        Ok((token, _)) if safe => Some(token),
+        Err(failure) if args.server.token_file.is_some() => return Err(failure),
+        _ => None,
+    };
+    for (origin, promises) in promises {
+        let Some(ledger) = ledgers.iter().find(|ledger| ledger.origin == origin) else {
+            summary.undecided.push(format!("the server at {base} has no ledger {origin}"));
+            continue;
+        };
+        let source = HttpSource::new(net.clone(), &ledger.prefix, token.clone());
+        hold(args, ledger, key.as_ref(), &source, &promises, &mut summary)?;
+    }
+    let verdict = anchored(args, summary.verdict(), key.is_some());
+    if key.is_none() && verdict == Verdict::Proven {
+        terminal::tell(
+            "warning: key not pinned: the server itself named the key; give the one you got elsewhere with --key",
+        );
+    }
+    show(args, verdict, summary.json(verdict), &summary.text(verdict))
+}
+
+/// The promises in all files, by the origin of their log.
+fn read_all(
+    args: &Verify,
+    summary: &mut Summary,
+) -> Result<BTreeMap<String, Vec<(String, Promise)>>, Failure> {
+    let mut all: BTreeMap<String, Vec<(String, Promise)>> = BTreeMap::new();
+    let raw = match &args.raw {
+        Some(raw) if args.more.is_empty() => Some(fs::read(raw).about("read", raw)?),
+        Some(_) => return Err(Failure::trouble("--raw is of one receipt")),
+        None => None,
+    };
+    for file in std::iter::once(&args.what).chain(&args.more) {
+        let bytes = fs::read(file).about("read", Path::new(file))?;
+        let mut take = |label: String, read: Result<(String, Promise), ReceiptError>| match read {
+            Ok((origin, promise)) => all.entry(origin).or_default().push((label, promise)),
+            Err(error @ ReceiptError::TableVersion(_)) => summary.undecided.push(format!("{label}: {error}")),
+            Err(error) => summary.broken.push((label, 0, error.to_string(), None)),
+        };
+        if receipts::is_receipts_file(&bytes) {
+            if raw.is_some() {
+                return Err(Failure::trouble("--raw is of one receipt"));
+            }
+            for (at, line) in
+                bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty())
+            {
+                let value: Value = serde_json::from_slice(line).unwrap_or_default();
+                let receipt = value.get("receipt").map(ToString::to_string).unwrap_or_default();
+                take(format!("{file} line {}", at + 1), of_receipt(receipt.as_bytes(), None));
+            }
+        } else if bytes.starts_with(PROOF_HEADER) {
+            take(file.clone(), of_proof(&bytes, raw.as_deref()));
+        } else {
+            take(file.clone(), of_receipt(bytes.trim_ascii_end(), raw.as_deref()));
+        }
+    }
+    Ok(all)
+}
+
+fn of_receipt(bytes: &[u8], raw: Option<&[u8]>) -> Result<(String, Promise), ReceiptError> {
+    let receipt = Receipt::parse(bytes)?;
+    if let Some(raw) = raw {
+        receipt.check_raw(raw)?;
+    }
+    let proof = receipt.proof.as_ref().map(|proof| (proof.checkpoint.clone(), proof.hashes.clone()));
+    let promise = Promise { index: receipt.index, leaf: receipt.leaf_hash(), proof, paper: bytes.to_vec() };
+    Ok((receipt.origin, promise))
+}
+
+fn of_proof(bytes: &[u8], raw: Option<&[u8]>) -> Result<(String, Promise), ReceiptError> {
+    let proof = TlogProof::parse(bytes).map_err(|_| ReceiptError::Malformed("not a proof"))?;
+    let receipt = proof.extra.as_deref().and_then(|extra| Receipt::parse(extra).ok());
+    let receipt = receipt
+        .filter(|receipt| receipt.index == proof.index)
+        .ok_or(ReceiptError::Malformed("the proof does not hold the entry that it is of"))?;
+    if let Some(raw) = raw {
+        receipt.check_raw(raw)?;
+    }
+    let leaf = receipt.leaf_hash();
+    let promise = Promise {
+        index: proof.index,
+        leaf,
+        proof: Some((proof.checkpoint, proof.hashes)),
+        paper: bytes.to_vec(),
+    };
+    Ok((receipt.origin, promise))
+}
+
+/// Holds the promises of one log against its newest checkpoint.
+fn hold(
+    args: &Verify,
+    ledger: &Found,
+    key: Option<&VerifierKey>,
+    source: &HttpSource,
+    promises: &[(String, Promise)],
+    summary: &mut Summary,
+) -> Result<(), Failure> {
+    let keys = match key {
+        Some(key) if key.name() == ledger.origin => [key.clone()],
+        Some(key) => {
+            let why = format!("the key is of {}, the receipts are of {}", key.name(), ledger.origin);
+            summary.undecided.push(why);
+            return Ok(());
+        }
+        None => [prove::parse_key(&ledger.vkey)?],
+    };
+    let note = source.get("checkpoint", tlog::note::MAX_NOTE_LEN as u64).map_err(Failure::trouble)?;
+    let note = note.unwrap_or_default();
+    let newest = UnverifiedCheckpoint::parse_with_extensions(&note)
+        .and_then(|newest| newest.verify(&ledger.origin, &keys, &[]));
+    let newest = match newest {
+        Ok(newest) => newest.checkpoint().clone(),
+        Err(error) => {
+            let why = format!("what the server shows as its checkpoint is not signed by the ledger: {error}");
+            summary.broken.push((ledger.origin.clone(), 0, why, None));
+            return Ok(());
+        }
+    };
+    summary.against.push((ledger.origin.clone(), newest.size, newest.root.to_base64()));
+    let tree = match Tree::open(source, None, newest.size, newest.root) {
+        Ok(tree) => tree,
+        Err(error) => {
+            let Some(finding) = finding_of(&error) else { return Err(Failure::trouble(error)) };
+            summary.broken.push((ledger.origin.clone(), 0, finding.text, None));
+            return Ok(());
+        }
+    };
+    for (label, promise) in promises {
+        let finding = match promise.hold(&keys, &note, &tree) {
+            Ok(Kept::Holds) => {
+                summary.held += 1;
+                continue;
+            }
+            Ok(Kept::NotYet) => {
+                summary.not_yet += 1;
+                continue;
+            }
+            Ok(Kept::Broken(finding)) => finding,
+            Err(error) => finding_of(&error).ok_or_else(|| Failure::trouble(&error))?,
+        };
+        let disk = LocalDisk::open(&args.state).about("keep what shows it in", &args.state)?;
+        let state = State::open(&disk, &ledger.origin).about("keep what shows it in", &args.state)?;
+        let place = state.keep_finding(&finding, SystemEnv::new().now_ms());
+        let place = place.about("keep what shows it in", &args.state)?;
+        let place = args.state.join(place).display().to_string();
+        summary.broken.push((label.clone(), promise.index, finding.to_string(), Some(place)));
+    }
+    Ok(())
+}
+
+impl Summary {
+    fn verdict(&self) -> Verdict {
+        match (self.broken.is_empty(), self.undecided.is_empty() && self.not_yet == 0 && self.held > 0) {
+            (false, _) => Verdict::Disproven,
+            (true, true) => Verdict::Proven,
+            (true, false) => Verdict::Undecidable,
+        }
+    }
+
+    fn json(&self, verdict: Verdict) -> String {
+        let against: Vec<Value> = self
+            .against
+            .iter()
+            .map(|(origin, size, root)| json!({"origin": origin, "size": size, "root": root}))
+            .collect();
+        let broken: Vec<Value> = self
+            .broken
+            .iter()
+            .map(|(of, index, why, kept)| json!({"receipt": of, "index": index, "why": why, "kept": kept}))
+            .collect();
+        json!({
+            "verdict": verdict.word(), "against": against, "held": self.held, "not_yet": self.not_yet,
+            "broken": broken, "undecided": self.undecided,
+        })
+        .to_string()
+    }
+
+    fn text(&self, verdict: Verdict) -> String {
+        let mut out = format!("{}\n\n", verdict.word());
+        for (origin, size, root) in &self.against {
+            out.push_str(&format!("held against {size} entries of {origin}, root {root}\n"));
+        }
+        out.push_str(&format!("  {} hold\n", self.held));
+        if self.not_yet > 0 {
+            out.push_str(&format!("  {} are of entries that no checkpoint covers yet\n", self.not_yet));
+        }
+        for (of, index, why, kept) in self.broken.iter().take(SHOWN) {
+            out.push_str(&format!("  broken: {of}, entry {index}: {why}\n"));
+            if let Some(kept) = kept {
+                out.push_str(&format!("          what shows it is in {kept}\n"));
+            }
+        }
+        self.undecided.iter().take(SHOWN).for_each(|why| out.push_str(&format!("  undecided: {why}\n")));
+        let more = self.broken.len().saturating_sub(SHOWN) + self.undecided.len().saturating_sub(SHOWN);
+        if more > 0 {
+            out.push_str(&format!("  and {more} more; --json tells all\n"));
+        }
+        out
+    }
+}

@@ -22,7 +22,7 @@ const HEADER: &str = "ledgerstone/monitor/v1";
 /// Notes that are kept.
 const MAX_NOTES: usize = 1000;
 /// Findings that are kept, so that a log that misbehaves at every turn can't fill the disk.
-const MAX_FINDINGS: usize = 1000;
+const MAX_FINDINGS: usize = 500;
 
 /// When what was seen, in milliseconds since 1970 by our clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,7 +136,7 @@ impl<'d> State<'d> {
     }
 
     /// Keeps a finding with all that shows it; says where, within the disk. One that is there already is not kept
-    /// again, nor is any more once there are a thousand.
+    /// again, nor is another of its kind once there are five hundred.
     ///
     /// # Errors
     /// It can't be written.

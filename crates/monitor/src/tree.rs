@@ -14,6 +14,8 @@ use crate::source::{FetchError, MAX_BUNDLE, Source};
 const WIDTH: u64 = TILE_WIDTH as u64;
 /// Levels of tiles that a tree of less than 2^64 entries has.
 const LEVELS: u8 = 8;
+/// Bytes that are kept of what is bad: any tile is shorter, and a log must not fill memory or disk with it.
+const KEPT_BAD: usize = 256 << 10;
 /// Tiles above the leaves that are kept in memory.
 const KEPT: usize = 1024;
 
@@ -23,13 +25,13 @@ type KeptTiles = BTreeMap<(u8, u64), Arc<[Hash]>>;
 /// A resource that is not what the checkpoint commits to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bad {
-    /// Its path.
+    /// Its path; several, with commas between, where it is one of them.
     pub path: String,
     /// What is wrong with it.
     pub what: String,
     /// First entry that it concerns, and the one behind the last.
     pub entries: (u64, u64),
-    /// What was served instead; nothing, if nothing was.
+    /// What was served instead, its first 256 KiB; nothing, if nothing was.
     pub bytes: Option<Vec<u8>>,
 }
 
@@ -106,11 +108,16 @@ impl<'s> Tree<'s> {
         // Every hash of every partial tile goes into the root, so all of them are shown by it at once.
         let computed = root_from_tiles(size, &Edge(&edge)).map_err(|_| missing(size))?;
         if computed != root {
-            let lowest = edge.keys().next().copied().unwrap_or(0);
-            let tile =
-                Tile { level: lowest, index: full_tiles(lowest, size), width: partial_width(lowest, size) };
+            // Any of them may be the wrong one.
+            let paths: Vec<String> = edge
+                .keys()
+                .map(|level| {
+                    let index = full_tiles(*level, size);
+                    Tile { level: *level, index, width: partial_width(*level, size) }.path()
+                })
+                .collect();
             let what = "the tiles at the right edge do not lead to the root that was signed";
-            return Err(bad(tile.path(), what, (0, size), None));
+            return Err(bad(paths.join(", "), what, (0, size), None));
         }
         Ok(Tree { source, near, size, root, edge, kept: Mutex::default() })
     }
@@ -344,6 +351,10 @@ fn span(level: u8, index: u64, size: u64) -> (u64, u64) {
 }
 
 fn bad(path: String, what: &str, entries: (u64, u64), bytes: Option<Vec<u8>>) -> TreeError {
+    let bytes = bytes.map(|mut bytes| {
+        bytes.truncate(KEPT_BAD);
+        bytes
+    });
     TreeError::Bad(Box::new(Bad { path, what: what.to_owned(), entries, bytes }))
 }
 

@@ -14,7 +14,7 @@ const WIDTH: u64 = TILE_WIDTH as u64;
 /// Requests that are under way at a time.
 const THREADS: usize = 8;
 /// Bad resources that are told one by one.
-const MAX_BAD: usize = 1000;
+const MAX_BAD: usize = 200;
 
 /// Takes path and bytes of what is as it should be.
 pub type Keep<'k> = dyn Fn(&str, &[u8]) -> Result<(), FetchError> + Sync + 'k;
@@ -26,7 +26,7 @@ pub struct Walked {
     pub tiles: u64,
     /// Entries that are what they should be.
     pub entries: u64,
-    /// Resources that are not, in the order of their entries, those above before those below; the first thousand.
+    /// Resources that are not, in the order of their entries, those above before those below; the first two hundred.
     pub bad: Vec<Bad>,
 }
 

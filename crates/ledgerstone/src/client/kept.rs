@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::monitor::{Found, HttpSource, Kept, Promise, Source, State, Tree, discover, finding_of};
+use ::monitor::{Finding, Found, HttpSource, Kept, Promise, Source, State, Tree, discover, finding_of};
 use env::{Clock as _, SystemEnv};
 use evidence::verify::Verdict;
 use net::{HttpNet, Plain};
@@ -184,14 +184,23 @@ fn hold(
             Ok(Kept::Broken(finding)) => finding,
             Err(error) => finding_of(&error).ok_or_else(|| Failure::trouble(&error))?,
         };
-        let disk = LocalDisk::open(&args.state).about("keep what shows it in", &args.state)?;
-        let state = State::open(&disk, &ledger.origin).about("keep what shows it in", &args.state)?;
-        let place = state.keep_finding(&finding, SystemEnv::new().now_ms());
-        let place = place.about("keep what shows it in", &args.state)?;
-        let place = args.state.join(place).display().to_string();
-        summary.broken.push((label.clone(), promise.index, finding.to_string(), Some(place)));
+        // Those that follow show the same; whoever asks has their receipts.
+        let place = match summary.broken.len() < SHOWN {
+            true => Some(keep(&args.state, &ledger.origin, &finding)?),
+            false => None,
+        };
+        summary.broken.push((label.clone(), promise.index, finding.to_string(), place));
     }
     Ok(())
+}
+
+/// Keeps what shows that a promise is broken; says where.
+fn keep(state: &Path, origin: &str, finding: &Finding) -> Result<String, Failure> {
+    let disk = LocalDisk::open(state).about("keep what shows it in", state)?;
+    let place = State::open(&disk, origin)
+        .and_then(|state| state.keep_finding(finding, SystemEnv::new().now_ms()))
+        .about("keep what shows it in", state)?;
+    Ok(state.join(place).display().to_string())
 }
 
 impl Summary {

@@ -31,6 +31,7 @@ pub(crate) fn run(args: &cli::Monitor) -> Result<(), Failure> {
         net::Plain::Anywhere,
     )?);
     let disk = LocalDisk::open(&args.state).about("keep the state in", &args.state)?;
+    let _lock = lock(&args.state)?;
     let mirror = match &args.mirror {
         Some(dir) => Some(LocalDisk::open_public(dir).about("keep the mirror in", dir)?),
         None => None,
@@ -70,6 +71,21 @@ pub(crate) fn run(args: &cli::Monitor) -> Result<(), Failure> {
             return Ok(());
         }
         sleep(args.every);
+    }
+}
+
+/// Keeps a second monitor out of the state, which could set it back.
+fn lock(state: &Path) -> Result<std::fs::File, Failure> {
+    let path = state.join("lock");
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.about("keep the state in", &path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(Failure::trouble(format!("another monitor keeps its state in {}", state.display()))
+                .hint("give each its own --state DIR"))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error).about("lock", &path),
     }
 }
 

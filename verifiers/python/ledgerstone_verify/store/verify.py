@@ -73,7 +73,8 @@ class Store:
 
     def verify(self) -> None:
         if not can_unpack():
-            self.check("V10").unknown("no zstd: install the Python package `zstandard`; NO PAYLOAD WAS LOOKED AT")
+            for name in ("V9", "V10", "V11", "V12", "V13"):
+                self.check(name).unknown("NO PAYLOAD WAS LOOKED AT: there is no zstd; install the Python package `zstandard`")
         register = None
         with self.check("V1"):
             register = read_state(self.read("register"), "ledgerstone/register/v1", REGISTER)

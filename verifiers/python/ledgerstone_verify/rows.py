@@ -51,6 +51,8 @@ class Rows:
         self._others: list[tuple[int, int]] = []
         # The entries beside a range; control.ndjson may hold the same.
         self._neighbours: list[tuple[int, int]] = []
+        # Whether there are entries that a later version may understand.
+        self._has_unknown = False
         # Records of which something was erased, and the index of the record that says so.
         self._erased: list[tuple[int, int]] = []
 
@@ -66,6 +68,7 @@ class Rows:
             entry = read_entry(members["entry"])
         except Undecidable as error:
             self._e6.unknown("index %d: %s" % (index, error))
+            self._has_unknown = True
             return Row(index, members["entry"], members["proof"], None)
         except Damaged as error:
             self._e6.bad("index %d: %s" % (index, error))
@@ -93,6 +96,11 @@ class Rows:
             else:
                 e6.unknown("index %d: whether the record at %d covers it is not known here" % (index, by))
         self._finish_times(e9)
+        if self._has_unknown:
+            e9.unknown("entries that are not understood may be those that a sequence lacks")
+            e10.unknown("entries that are not understood are not counted")
+            return
+        self._finish_sequences(e9)
         self._finish_counts(e10)
 
     def times(self) -> tuple[int, int] | None:
@@ -165,6 +173,8 @@ class Rows:
             if time < last_time:
                 e9.bad("index %d was received before index %d" % (index, last_index))
             last_index, last_time = index, time
+
+    def _finish_sequences(self, e9: Check) -> None:
         if self._manifest["selection"]["kind"] != "range":
             return
         for (source, epoch), span in sorted(self.spans.items()):

@@ -29,7 +29,7 @@ enum Done {
     Skipped(String),
 }
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 19] = [
     Step { name: "tools", quick: true, run: tools::prepare },
     Step { name: "format", quick: true, run: format },
     Step { name: "tidy", quick: true, run: tidy },
@@ -52,6 +52,7 @@ const STEPS: [Step; 18] = [
         quick: false,
         run: verifier::cross_check,
     },
+    Step { name: "the page that checks evidence, in a browser", quick: false, run: verifier::page },
     Step { name: "the first five minutes", quick: false, run: first_minutes },
     Step { name: "overload", quick: false, run: overloaded },
     Step { name: "tamper drill, 10,000 tries", quick: false, run: tamper_drill },

@@ -1,5 +1,5 @@
-//! The verifier in Python (`verifiers/python`), which shares nothing with ours: its own tests, and both held against each
-//! other over what the program writes.
+//! The verifiers in Python and in a browser (`verifiers`), which share nothing with ours: their own tests, and all held
+//! against each other.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +27,23 @@ pub fn cross_check(shell: &Shell, counts: &mut Counts) -> Result<Done, String> {
     let (binary, folder) = (binary.to_string_lossy(), folder.to_string_lossy());
     let script = format!("{FOLDER}/cross_check.py");
     let mut command = shell.command(python, &[&script, "--program", &binary, "--folder", &folder]);
+    shell.watch(&mut command, |line| counts.read(line))?;
+    Ok(Done::Passed)
+}
+
+/// The page that checks evidence files, in a real Chromium, and held against the verifier in Python.
+pub fn page(shell: &Shell, counts: &mut Counts) -> Result<Done, String> {
+    let Some(python) = python(shell) else { return Ok(skipped()) };
+    let here = |program: &str| shell.aside(&mut shell.command(program, &["--version"]), INSTALL).is_ok();
+    if !here("chromium") || !here("chromedriver") {
+        println!("installing chromium and chromium-driver");
+        let packages = ["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"];
+        for arguments in [&["update"][..], &packages] {
+            let mut command = shell.command("apt-get", arguments);
+            shell.aside(command.env("DEBIAN_FRONTEND", "noninteractive"), INSTALL)?;
+        }
+    }
+    let mut command = shell.command(python, &["verifiers/browser/test_page.py"]);
     shell.watch(&mut command, |line| counts.read(line))?;
     Ok(Done::Passed)
 }

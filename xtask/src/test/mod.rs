@@ -29,7 +29,7 @@ enum Done {
     Skipped(String),
 }
 
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 20] = [
     Step { name: "tools", quick: true, run: tools::prepare },
     Step { name: "format", quick: true, run: format },
     Step { name: "tidy", quick: true, run: tidy },
@@ -40,6 +40,7 @@ const STEPS: [Step; 19] = [
     Step { name: "advisories", quick: false, run: tools::advisories },
     Step { name: "interoperation: logs of the crate tlog", quick: false, run: interop::crate_logs },
     Step { name: "interoperation: timestamps", quick: false, run: interop::timestamps },
+    Step { name: "interoperation: the witness", quick: false, run: interop::witness },
     Step { name: "interoperation: a log of the program", quick: false, run: interop::program_log },
     Step {
         name: "interoperation: the description of the interface",

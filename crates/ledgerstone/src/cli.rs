@@ -533,6 +533,12 @@ pub(crate) struct Verify {
     /// Checkpoint or receipt kept from before, which the store must still hold; for a directory
     #[arg(long, value_name = "FILE")]
     pub kept: Option<PathBuf>,
+    /// Certificates of time-stamp authorities, as PEM, to check the ledger's timestamps with; for a directory
+    #[arg(long, value_name = "FILE")]
+    pub tsa_ca: Option<PathBuf>,
+    /// Write each timestamp as a file, and what it is over as another, for `openssl ts -verify`; for a directory
+    #[arg(long, value_name = "DIR")]
+    pub write_timestamps: Option<PathBuf>,
     /// Be content with nothing less than a verification key, checkpoint or receipt from elsewhere
     #[arg(long)]
     pub require_anchor: bool,

@@ -7,6 +7,7 @@ mod payloads;
 mod report;
 mod small;
 mod snapshot;
+mod stamps;
 mod tree;
 mod witnessed;
 
@@ -29,6 +30,7 @@ pub use kept::hold_against;
 pub use medium::{Medium, Progress};
 pub use payloads::check_part;
 pub use report::{Anchor, Damage, DamageKind, LedgerReport, Report, Verdict};
+pub use stamps::Stamp;
 
 /// How to verify.
 pub struct Settings<'a> {
@@ -254,6 +256,7 @@ impl LedgerCheck<'_> {
             if payloads.checked > payloads.in_segments { end.saturating_sub(state.sealed) } else { 0 };
         self.check_claims(&payloads, &segments, report);
         if tree.damage.is_empty() && tail.is_empty() {
+            self.check_timestamps(&mut payloads, &tree, size, report);
             report.damage.extend(tree.summary.damage(&state.name));
         }
         if let Some(index) = tree.summary.unknown {
@@ -284,6 +287,23 @@ impl LedgerCheck<'_> {
             good_below: touched.unwrap_or(size).min(size),
         };
         (ledger, payloads.claims.cuts)
+    }
+
+    /// What the timestamps say of the tree.
+    fn check_timestamps(
+        &self,
+        payloads: &mut PayloadResult,
+        tree: &TreeResult,
+        size: u64,
+        report: &mut Report,
+    ) {
+        let claims = std::mem::take(&mut payloads.claims.timestamps);
+        let names = (self.state.name.as_str(), self.state.origin.as_str());
+        let root = |of: u64| tree.root_of_first(self.data, names.0, of);
+        let (stamps, damage, undecided) = stamps::check(names, size, claims, root);
+        report.timestamps.extend(stamps);
+        report.damage.extend(damage);
+        report.undecided.extend(undecided);
     }
 
     /// Fills in when the first of the entries that a damage touches was received, as far as its bundle still tells.

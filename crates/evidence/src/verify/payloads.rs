@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use record::control::{Control, ControlError, Cut, Genesis, Sealed};
+use record::control::{Control, ControlError, Cut, Genesis, Sealed, Timestamp};
 use record::entry::{ENTRY_LEN, Entry};
 use record::facet::Facet;
 use record::stored;
@@ -79,6 +79,8 @@ pub(crate) struct Claims {
     pub genesis: Option<Genesis>,
     pub sealed: Vec<Sealed>,
     pub cuts: Vec<Cut>,
+    /// By index.
+    pub timestamps: Vec<(u64, Timestamp)>,
 }
 
 impl Claims {
@@ -91,6 +93,7 @@ impl Claims {
             Ok(Control::Genesis(_)) => return Err("a genesis record is not the first entry".to_owned()),
             Ok(Control::Sealed(sealed)) => self.sealed.push(sealed),
             Ok(Control::Cut(cut)) => self.cuts.push(cut),
+            Ok(Control::Timestamp(stamp)) => self.timestamps.push((index, stamp)),
             // A payload of a later version is what its entry commits to; what it means is not for this check.
             Ok(_) | Err(ControlError::Unknown) => {}
             Err(error) => return Err(error.to_string()),
@@ -102,6 +105,7 @@ impl Claims {
         self.genesis = self.genesis.take().or(other.genesis);
         self.sealed.extend(other.sealed);
         self.cuts.extend(other.cuts);
+        self.timestamps.extend(other.timestamps);
     }
 }
 

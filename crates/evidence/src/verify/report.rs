@@ -1,5 +1,7 @@
 use std::fmt;
 
+use super::stamps::Stamp;
+
 /// What a verification found.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -15,6 +17,8 @@ pub struct Report {
     pub payloads_opened: bool,
     /// Bytes read.
     pub bytes: u64,
+    /// Timestamps that fit their trees; their tokens were not opened.
+    pub timestamps: Vec<Stamp>,
 }
 
 /// What was checked of one ledger.

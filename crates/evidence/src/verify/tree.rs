@@ -479,6 +479,14 @@ impl TreeResult {
         Some(root_of(self.bundles.get(first..first.checked_add(span)?)?))
     }
 
+    /// The root of the first `size` entries, any number of them; `None` if a bundle can't be read.
+    pub(crate) fn root_of_first(&self, medium: &dyn Medium, name: &str, size: u64) -> Option<Hash> {
+        let full = size / WIDTH;
+        let leaves = self.known_leaves(medium, name, full * WIDTH, size);
+        let known = leaves.len() as u64 == size % WIDTH;
+        known.then(|| Some(root_with(self.bundles.get(..full as usize)?, &leaves))).flatten()
+    }
+
     /// The compact range of the first `size` entries, which end in a bundle boundary or with the tree.
     pub(crate) fn frontier(&self, size: u64) -> Option<Frontier> {
         let (full, rest) = ((size / WIDTH) as usize, (size % WIDTH) as usize);

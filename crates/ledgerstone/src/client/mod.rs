@@ -18,6 +18,7 @@ mod kept;
 mod mirror;
 mod receipts;
 mod remote;
+mod timestamps;
 
 pub(crate) use find::{DEFAULT_LISTEN, reachable, read_token};
 pub(crate) use prove::parse_key;

@@ -10,7 +10,7 @@ use record::receipt::{Receipt, ReceiptError};
 use tlog::{TlogProof, TlogProofError, VerifierKey};
 use verifier::ReceiptReport;
 
-use super::{kept, mirror, prove, receipts, remote};
+use super::{kept, mirror, prove, receipts, remote, timestamps};
 use crate::cli::{self, Verify};
 use crate::failure::{About, Failure};
 use crate::terminal::{self, Paint, escape};
@@ -30,6 +30,11 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
     if !args.more.is_empty() {
         return Err(Failure::trouble(
             "one thing is verified at a time, unless receipts are held against a --server",
+        ));
+    }
+    if (args.tsa_ca.is_some() || args.write_timestamps.is_some()) && !path.is_dir() {
+        return Err(Failure::trouble(
+            "timestamps are those of a data directory: --tsa-ca, --write-timestamps",
         ));
     }
     if args.what.contains("://") {
@@ -52,6 +57,7 @@ fn directory(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<()
     if args.keys.is_some() && !keys.is_dir() {
         return Err(Failure::trouble(format!("there is no key directory at {}", keys.display())));
     }
+    let authorities = args.tsa_ca.as_deref().map(timestamps::authorities).transpose()?;
     let bar = bar("entries");
     let mut report = verifier::verify_dir(path, Some(&keys), key, &|done, total| {
         bar.set_length(total);
@@ -62,6 +68,10 @@ fn directory(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<()
         let kept = fs::read(file).about("read", file)?;
         verifier::hold_against(&verifier::Directory::new(path), &kept, &mut report)
             .map_err(|error| Failure::trouble(format!("{}: {error}", file.display())))?;
+    }
+    timestamps::check(&mut report, authorities.as_ref());
+    if let Some(folder) = &args.write_timestamps {
+        timestamps::write(&report, folder)?;
     }
     show_report(args, report)
 }

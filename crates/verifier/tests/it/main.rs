@@ -5,6 +5,7 @@
 mod damage;
 mod drilled;
 mod kept;
+mod stamps;
 mod store;
 
 use verifier::{Verdict, verify_dir};

@@ -6,7 +6,7 @@ use evidence::statefile;
 use ledger::{Batch, Core, Options, Pending, Prepared, Request};
 use record::commit::Seed;
 use record::entry::Kind;
-use record::facet::split;
+use record::facet::{FacetDraft, split};
 use record::json;
 use sha2::{Digest, Sha256};
 use storage::{Disk, LocalDisk};
@@ -44,6 +44,28 @@ pub fn build_killed(events: u64) -> Store {
     let mut core = store.open();
     append(&mut core, 0, 0..events);
     core.publish().unwrap();
+    std::fs::write(store.data().join("ledgerstone.toml"), SETTINGS).unwrap();
+    store
+}
+
+/// Builds a store with `events` events in the first ledger, a checkpoint, and records of its own that depend on it.
+pub fn build_with(
+    events: u64,
+    in_order: bool,
+    records: impl FnOnce(&Core) -> Vec<(Kind, FacetDraft)>,
+) -> Store {
+    let store = Store { dir: tempfile::tempdir().unwrap() };
+    let mut core = store.open();
+    append(&mut core, 0, 0..events);
+    core.publish().unwrap();
+    let records = records(&core);
+    core.commit(vec![Request::Control { ledger: 0, records, pending: None }]).unwrap();
+    core.publish().unwrap();
+    while core.seal(false).unwrap() {}
+    match in_order {
+        true => core.stop().unwrap(),
+        false => drop(core),
+    }
     std::fs::write(store.data().join("ledgerstone.toml"), SETTINGS).unwrap();
     store
 }

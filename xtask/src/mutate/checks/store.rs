@@ -6,6 +6,7 @@ const STORE: &str = "crates/evidence/src/verify/mod.rs";
 const TREE: &str = "crates/evidence/src/verify/tree.rs";
 const SMALL: &str = "crates/evidence/src/verify/small.rs";
 const PAYLOADS: &str = "crates/evidence/src/verify/payloads.rs";
+const STAMPS: &str = "crates/evidence/src/verify/stamps.rs";
 const WITNESSED: &str = "crates/evidence/src/verify/witnessed.rs";
 const KEPT: &str = "crates/evidence/src/verify/kept.rs";
 
@@ -418,5 +419,17 @@ pub(super) const CHECKS: &[Check] = &[
         WITNESSED,
         "report.damage.push(Damage::new(DamageKind::Signature, file, error));",
         "drop((file, error));",
+    ),
+    check(
+        "timestamp: no later than its tree",
+        STAMPS,
+        "if record.size > index || record.size > size {",
+        "if record.size > size {",
+    ),
+    check(
+        "timestamp: of the ledger's tree",
+        STAMPS,
+        "Some(root) if *root.as_bytes() == record.root => {",
+        "Some(_) if record.size != u64::MAX => {",
     ),
 ];

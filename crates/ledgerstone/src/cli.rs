@@ -1,5 +1,6 @@
 //! What can be typed. Meaning is given to it by the modules that take these structs.
 
+mod drill;
 mod witness;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use storage::KillPoint;
 
+pub(crate) use drill::TamperDrill;
 pub(crate) use witness::Witness as WitnessArgs;
 
 const EXIT_CODES: &str = "\
@@ -593,31 +595,6 @@ pub(crate) struct Monitor {
     #[arg(long)]
     pub danger_send_token_without_tls: bool,
     /// Print JSON for programs, one object for each look
-    #[arg(long, help_heading = "Output")]
-    pub json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct TamperDrill {
-    /// Data directory of a store [default: one that is made for the drill]
-    #[arg(value_name = "DATA")]
-    pub data: Option<PathBuf>,
-    /// Directory of the store's keys [default: DATA-keys, if it is there]
-    #[arg(long, value_name = "DIR", requires = "data")]
-    pub keys: Option<PathBuf>,
-    /// How many times to damage a copy, all operators together
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub tries: u64,
-    /// What all choices are drawn from [default: a new one, which is printed]
-    #[arg(long, value_name = "S")]
-    pub seed: Option<u64>,
-    /// Only this operator; may be given several times
-    #[arg(long, value_name = "OPERATOR")]
-    pub only: Vec<String>,
-    /// Folder for the copies [default: that of the system for temporary files]
-    #[arg(long, value_name = "DIR")]
-    pub work: Option<PathBuf>,
-    /// Print JSON for programs, one object for each operator
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }

@@ -57,7 +57,9 @@ impl Grant {
             (Action::Append | Action::OpenEpoch | Action::Sources, Some(SYSTEM)) => {
                 return Err(Refused::Ledger);
             }
-            (Action::Read | Action::Content | Action::Export, Some(SYSTEM)) => Action::Accesses,
+            (Action::Read | Action::Content | Action::Export | Action::Evidence, Some(SYSTEM)) => {
+                Action::Accesses
+            }
             (Action::Prove | Action::Receipt | Action::Bundles, Some(SYSTEM)) => Action::Accesses,
             _ => action,
         };

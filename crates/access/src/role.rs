@@ -32,6 +32,8 @@ pub enum Action {
     Receipt,
     /// Takes out records in stored form, to verify them elsewhere.
     Export,
+    /// Takes out evidence files, for somebody who checks them elsewhere.
+    Evidence,
     /// Gets bundles: times and source numbers.
     Bundles,
     /// Reads the ledger of accesses.
@@ -54,14 +56,14 @@ impl Role {
     /// The policy.
     pub fn allows(self, action: Action) -> bool {
         use Action::{
-            Accesses, Append, Bundles, Content, Export, Ledgers, OpenEpoch, Prove, Read, Receipt, Sources,
-            Status, Tokens,
+            Accesses, Append, Bundles, Content, Evidence, Export, Ledgers, OpenEpoch, Prove, Read, Receipt,
+            Sources, Status, Tokens,
         };
         let allowed: &[Action] = match self {
             Self::Source => &[Append, OpenEpoch],
             Self::Reader => &[Read, Prove, Ledgers],
-            Self::Investigator => &[Read, Content, Prove, Receipt, Ledgers],
-            Self::Auditor => &[Read, Prove, Export, Bundles, Accesses, Ledgers, Status],
+            Self::Investigator => &[Read, Content, Prove, Receipt, Evidence, Ledgers],
+            Self::Auditor => &[Read, Prove, Export, Evidence, Bundles, Accesses, Ledgers, Status],
             Self::Operator => &[Ledgers, Status],
             Self::Admin => &[Ledgers, Status, Sources, Tokens],
         };
@@ -88,7 +90,7 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Append,
         Self::OpenEpoch,
         Self::Read,
@@ -96,6 +98,7 @@ impl Action {
         Self::Prove,
         Self::Receipt,
         Self::Export,
+        Self::Evidence,
         Self::Bundles,
         Self::Accesses,
         Self::Ledgers,
@@ -114,6 +117,7 @@ impl Action {
             Self::Prove => "prove",
             Self::Receipt => "receipt",
             Self::Export => "export",
+            Self::Evidence => "evidence",
             Self::Bundles => "bundles",
             Self::Accesses => "accesses",
             Self::Ledgers => "ledgers",

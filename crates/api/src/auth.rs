@@ -63,6 +63,16 @@ impl Caller {
         self.grant.as_ref().ok()
     }
 
+    /// The same caller, who also said in the body what for.
+    pub(crate) fn stating(&self, purpose: &str) -> Self {
+        Self { purpose: Some(purpose.to_owned()), ..self.clone() }
+    }
+
+    /// What for, as the request or the token says.
+    pub(crate) fn stated(&self) -> Option<String> {
+        self.purpose.clone().or_else(|| self.grant()?.purpose.clone())
+    }
+
     /// How much of the records of `ledger` the caller sees, who may read there.
     ///
     /// # Errors
@@ -75,8 +85,7 @@ impl Caller {
         if ledger == SYSTEM {
             return Ok(Sight::Full(None));
         }
-        let purpose = self.purpose.clone().or_else(|| grant.purpose.clone());
-        let purpose = purpose.ok_or_else(|| {
+        let purpose = self.stated().ok_or_else(|| {
             let detail = "say what for in the header Ledgerstone-Purpose (or --purpose); it is put on record";
             Problem::new(StatusCode::FORBIDDEN, "purpose", "this token needs a stated purpose", detail)
         })?;
@@ -152,11 +161,15 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// Whether this may be a purpose, or another text that a person gives.
+pub(crate) fn is_readable(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_PURPOSE && !text.chars().any(char::is_control)
+}
+
 /// The purpose a request states: a text that can be read, of bounded length.
 fn purpose(headers: &HeaderMap) -> Option<String> {
     let text = std::str::from_utf8(headers.get(PURPOSE)?.as_bytes()).ok()?.trim();
-    let fits = !text.is_empty() && text.len() <= MAX_PURPOSE && !text.chars().any(char::is_control);
-    fits.then(|| text.to_owned())
+    is_readable(text).then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod audit;
 mod auth;
 mod events;
 mod guard;
+mod handover;
 mod json;
 mod ledgers;
 mod limits;

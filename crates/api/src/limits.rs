@@ -55,6 +55,8 @@ pub struct Limits {
     pub reads: usize,
     /// Scans (search, records) that read at once.
     pub scans: usize,
+    /// Evidence files made at once; one more is answered 429.
+    pub exports: usize,
     /// Readers that follow a ledger at once; one more is answered 429.
     pub tails: usize,
     /// How often what was counted (refusals, reads of bundles) is put on record.
@@ -97,6 +99,7 @@ impl Default for Limits {
             mappers: 2,
             reads: 16,
             scans: 2,
+            exports: 2,
             tails: 64,
             count_interval: Duration::from_secs(60),
             spread_interval: Duration::from_secs(3600),

@@ -32,6 +32,11 @@ impl Problem {
         Self { status, kind, title, detail: detail.into(), fields: Object::new(), retry_after: None }
     }
 
+    /// What it says, in one line.
+    pub(crate) fn words(&self) -> String {
+        format!("{}: {}", self.title, self.detail)
+    }
+
     /// Adds a member of its own.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value<'static>>) -> Self {
         self.fields.insert(name, value);

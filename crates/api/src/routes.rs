@@ -9,7 +9,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::server::Server;
 use crate::{
-    append, events, ledgers, metrics, openapi, proof, public, records, search, sources, statics, tail, tokens,
+    append, events, handover, ledgers, metrics, openapi, proof, public, records, search, sources, statics,
+    tail, tokens,
 };
 
 /// One route.
@@ -71,6 +72,7 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 const TEXT: &str = "text/plain; charset=utf-8";
 const BINARY: &str = "application/octet-stream";
+const ZIP: &str = "application/zip";
 
 /// All routes.
 pub(crate) fn routes() -> Vec<Route> {
@@ -143,6 +145,21 @@ fn records() -> Vec<Route> {
     const TAIL: [Param; 2] =
         [text("q", "As for a search"), number("from", "First index; by default what comes next")];
     const RANGE: [Param; 2] = [number("from", "First index"), number("to", "Index after the last")];
+    const EVIDENCE: &[(&str, &str, bool, &str)] = &[
+        ("case", "string", true, "Case it is for"),
+        ("purpose", "string", false, "What for; or the header Ledgerstone-Purpose"),
+        ("from", "integer", false, "First index"),
+        ("to", "integer", false, "Index after the last; by default all that is durable"),
+        ("from_ms", "integer", false, "Received from this time on, Unix milliseconds; in place of from"),
+        ("to_ms", "integer", false, "Received before this time; in place of to"),
+        (
+            "query",
+            "string",
+            false,
+            "Only what matches these terms, as for a search; completeness is then not provable",
+        ),
+        ("withhold", "array", false, "Facets to leave out: who, what, content, where, raw"),
+    ];
     let append = Route {
         path: "/v1/ledgers/{name}/events",
         method: "post",
@@ -180,6 +197,16 @@ fn records() -> Vec<Route> {
             NDJSON,
             records::records,
         ),
+        Route {
+            path: "/v1/ledgers/{name}/evidence",
+            method: "post",
+            action: Some(Action::Evidence),
+            summary: "An evidence file, which verifies without a server",
+            query: &[],
+            body: Some(Body::Object(EVIDENCE)),
+            answer: ZIP,
+            handler: post(handover::evidence),
+        },
         read(
             "/v1/ledgers/{name}/proof/{index}",
             Some(Action::Prove),

@@ -100,6 +100,7 @@ pub(crate) struct Gates {
     pub mappers: Arc<Semaphore>,
     pub reads: Semaphore,
     pub scans: Semaphore,
+    pub exports: Arc<Semaphore>,
     pub tails: Arc<Semaphore>,
 }
 
@@ -303,6 +304,7 @@ impl Gates {
             mappers: Arc::new(Semaphore::new(limits.mappers)),
             reads: Semaphore::new(limits.reads),
             scans: Semaphore::new(limits.scans),
+            exports: Arc::new(Semaphore::new(limits.exports)),
             tails: Arc::new(Semaphore::new(limits.tails)),
         }
     }

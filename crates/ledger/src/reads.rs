@@ -207,12 +207,11 @@ impl Reads {
     ) -> Result<(), Fault> {
         let width = u64::from(TILE_WIDTH);
         for bundle in range.start / width..range.end.min(at.checkpoint.size).div_ceil(width) {
-            let entries = match at.checkpoint.size / width > bundle {
-                true => reader::bundle_entries(&self.shared, ledger, bundle)?,
-                false => {
-                    decode_bundle(&at.bundle).map_err(|_| Fault::damaged("bundle", "it is not one"))?.concat()
-                }
-            };
+            let held = (at.checkpoint.size - bundle * width).min(width) as u16;
+            let path = || layout::resource(&self.shared.ledgers[ledger].name, &bundle_path(bundle, held));
+            let bytes =
+                self.bundle(ledger, bundle, held)?.ok_or_else(|| Fault::damaged(path(), "it is missing"))?;
+            let entries = decode_bundle(&bytes).map_err(|error| Fault::damaged(path(), error))?.concat();
             let (entries, _) = entries.as_chunks::<ENTRY_LEN>();
             for (index, entry) in (bundle * width..).zip(entries).filter(|(index, _)| range.contains(index)) {
                 if each(index, entry) == Next::Stop {
@@ -223,11 +222,31 @@ impl Reads {
         Ok(())
     }
 
+    /// The newest checkpoint that a quorum of witnesses cosigned, as something to make proofs from.
+    pub fn published_and_witnessed(&self, ledger: usize) -> Option<Arc<Published>> {
+        // Tiles of an earlier size are prefixes of what the newest has.
+        let (now, seen) = (self.published(ledger)?, self.witnessed(ledger)?);
+        (seen.checkpoint.size <= now.checkpoint.size).then(|| {
+            Arc::new(Published {
+                checkpoint: seen.checkpoint.clone(),
+                note: seen.note.clone(),
+                edge: now.edge.clone(),
+                bundle: Vec::new(),
+                at_ms: seen.at_ms,
+            })
+        })
+    }
+
     /// Signs the manifest of an evidence file of a ledger: a text that can't be taken for a checkpoint, and that
-    /// commits the ledger to nothing but the file.
-    pub fn sign_evidence(&self, ledger: usize, manifest_sha256: &[u8; 32]) -> Result<String, NoteError> {
-        let key = &self.shared.ledgers[ledger].signing;
-        export::note::sign(key.name(), manifest_sha256, key)
+    /// commits the ledger to nothing but the file. `None` if the ledger may not sign.
+    pub fn sign_evidence(
+        &self,
+        ledger: usize,
+        manifest_sha256: &[u8; 32],
+    ) -> Result<Option<String>, NoteError> {
+        let identity = &self.shared.ledgers[ledger];
+        let (key, gates) = (&identity.signing, &self.shared.options.gates);
+        gates.pass(&identity.name, || export::note::sign(key.name(), manifest_sha256, key)).transpose()
     }
 
     /// Proof that the tree of `new` entries begins with that of `old`, both within a checkpoint.

@@ -20,6 +20,7 @@ type Allowed = &'static [Role];
 /// own table, which it is held against.
 const MATRIX: &[(&str, &str, &str, Option<Allowed>)] = {
     use Role::{Admin, Auditor, Investigator, Operator, Reader, Source};
+    const CASE: &str = r#"{"case":"c","purpose":"p"}"#;
     const TOKEN: &str = r#"{"label":"t","roles":["reader"]}"#;
     const SOURCE: &str = r#"{"ledger":"L","label":"s"}"#;
     const EPOCH: &str = r#"{"ledger":"L","numbering":"server"}"#;
@@ -37,6 +38,7 @@ const MATRIX: &[(&str, &str, &str, Option<Allowed>)] = {
         ("GET", "/v1/ledgers/L/search", "", Some(&[Reader, Investigator, Auditor])),
         ("GET", "/v1/ledgers/L/tail", "", Some(&[Reader, Investigator, Auditor])),
         ("GET", "/v1/ledgers/L/records", "", Some(&[Auditor])),
+        ("POST", "/v1/ledgers/L/evidence", CASE, Some(&[Investigator, Auditor])),
         ("GET", "/v1/ledgers/L/proof/0", "", Some(&[Reader, Investigator, Auditor])),
         ("GET", "/v1/ledgers/L/receipt/0", "", Some(&[Investigator])),
         ("GET", "/v1/ledgers/L/consistency?old=1", "", Some(&[Reader, Investigator, Auditor])),

@@ -7,6 +7,7 @@ mod auth;
 mod bodies;
 mod connections;
 mod faults;
+mod handover;
 mod metrics;
 mod moody;
 mod reading;

@@ -1,0 +1,213 @@
+//! Makes the file: one pass over the selection, one over the entries of the ledger for its control records.
+
+use std::io;
+use std::sync::Arc;
+
+use export::anchors::{Anchor, Neighbour, RangeProof};
+use export::{About, Finished, Record, WriteError, Writer, is_kept};
+use ledger::{Fault, Next, Published, Reads, StoredRecord};
+use record::entry::Entry;
+use tlog::Hash;
+
+use super::pipe::Pipe;
+use crate::auth::Caller;
+use crate::problem::Problem;
+use crate::search::Terms;
+use crate::server::Server;
+use crate::view;
+
+/// How many records are written between two looks at whether to go on.
+const LOOK: u64 = 256;
+
+/// A file to be made.
+pub(super) struct Job {
+    pub server: Arc<Server>,
+    pub ledger: usize,
+    pub about: About,
+    pub at: Arc<Published>,
+    /// Whether a query may look at `content` and `raw`.
+    pub sees_all: bool,
+}
+
+/// Why there is no file.
+pub(super) struct Failed {
+    pub why: String,
+    problem: Box<Problem>,
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self { why: fault.to_string(), problem: Box::new(Problem::from(fault)) }
+    }
+}
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Self { why: problem.words(), problem: Box::new(problem) }
+    }
+}
+
+impl From<WriteError> for Failed {
+    fn from(error: WriteError) -> Self {
+        let why = error.to_string();
+        let problem = match error {
+            WriteError::Unsound(index, reason) => {
+                Problem::damaged().with("index", index).with("reason", reason)
+            }
+            WriteError::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Problem::bad_body("an evidence file is below 4 GiB: ask for less at once")
+            }
+            WriteError::Io(_) => Problem::internal("nobody reads the file any more"),
+            WriteError::Request(why) => Problem::bad_body(why),
+        };
+        Self { why, problem: Box::new(problem) }
+    }
+}
+
+impl Job {
+    /// Writes the file into `pipe`, but for the bytes that it holds back.
+    pub(super) fn run(self, mut pipe: Pipe, caller: &Caller) -> Result<(Pipe, Finished), Failed> {
+        let reads = self.server.engine.reads();
+        match self.write(&reads, &mut pipe, caller) {
+            Ok(finished) => Ok((pipe, finished)),
+            Err(failed) => {
+                pipe.begin(Err(Problem::clone(&failed.problem)));
+                Err(failed)
+            }
+        }
+    }
+
+    fn write(&self, reads: &Reads, pipe: &mut Pipe, caller: &Caller) -> Result<Finished, Failed> {
+        let selection = &self.about.selection;
+        let range = match selection.query {
+            None => Some(self.range(reads)?),
+            Some(_) => None,
+        };
+        let terms = selection.query.as_deref().map(Terms::parse).transpose()?;
+        let mut writer = Writer::begin(pipe, self.about.clone(), &self.anchors(reads)?, range.as_ref())?;
+        let mut taken = Vec::new();
+        let mut failed = None;
+        reads.scan(self.ledger, selection.from..selection.end, &mut |record| {
+            let index = record.index;
+            let written = self.record(reads, &mut writer, &record, terms.as_ref(), &mut taken);
+            let written = match index % LOOK {
+                0 => written.and_then(|()| self.may_go_on(caller)),
+                _ => written,
+            };
+            match written {
+                Ok(()) => Next::More,
+                Err(error) => {
+                    failed = Some(error);
+                    Next::Stop
+                }
+            }
+        })?;
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
+        for index in self.kept(reads, &taken)? {
+            self.may_go_on(caller)?;
+            let record = reads.record(self.ledger, index)?;
+            let record = record.ok_or_else(|| Problem::internal("a committed record is missing"))?;
+            writer.control(&borrowed(&record), &reads.inclusion(self.ledger, index, &self.at)?)?;
+        }
+        let (_, finished) = writer.finish(|sha256| match reads.sign_evidence(self.ledger, sha256) {
+            Ok(Some(note)) => Ok(note),
+            Ok(None) => Err("the ledger may not sign at present".to_owned()),
+            Err(error) => Err(error.to_string()),
+        })?;
+        Ok(finished)
+    }
+
+    fn record(
+        &self,
+        reads: &Reads,
+        writer: &mut Writer<&mut Pipe>,
+        record: &StoredRecord,
+        terms: Option<&Terms>,
+        taken: &mut Vec<u64>,
+    ) -> Result<(), Failed> {
+        let Some(terms) = terms else { return Ok(writer.record(&borrowed(record), None)?) };
+        let kind = Entry::decode(&record.entry).ok().map(|entry| entry.kind);
+        let control = kind.is_some_and(|kind| kind.is_control());
+        let matches = match self.sees_all || control {
+            true => terms.match_record(kind, record),
+            false => {
+                let mut shown = record.clone();
+                view::strip(&mut shown);
+                terms.match_record(kind, &shown)
+            }
+        };
+        if matches.map_err(Problem::from)? {
+            let proof = reads.inclusion(self.ledger, record.index, &self.at)?;
+            writer.record(&borrowed(record), Some(&proof))?;
+            if control {
+                taken.push(record.index);
+            }
+        }
+        Ok(())
+    }
+
+    /// The control records that stand beside the selection.
+    fn kept(&self, reads: &Reads, taken: &[u64]) -> Result<Vec<u64>, Failed> {
+        let selection = &self.about.selection;
+        let selected = |index: u64| match selection.query {
+            None => (selection.from..selection.end).contains(&index),
+            Some(_) => taken.binary_search(&index).is_ok(),
+        };
+        let mut kept = Vec::new();
+        reads.entries(self.ledger, 0..self.at.checkpoint.size, &self.at, &mut |index, entry| {
+            if Entry::decode(entry).is_ok_and(|entry| is_kept(entry.kind)) && !selected(index) {
+                kept.push(index);
+            }
+            Next::More
+        })?;
+        Ok(kept)
+    }
+
+    fn range(&self, reads: &Reads) -> Result<RangeProof, Failed> {
+        let (from, end, size) =
+            (self.about.selection.from, self.about.selection.end, self.at.checkpoint.size);
+        let cover = |range| -> Result<Vec<Hash>, Fault> { reads.cover(self.ledger, range, &self.at) };
+        let neighbour = |index: u64| -> Result<Neighbour, Fault> {
+            let mut found = Vec::new();
+            reads.entries(self.ledger, index..index + 1, &self.at, &mut |_, entry| {
+                found = entry.to_vec();
+                Next::Stop
+            })?;
+            Ok(Neighbour { entry: found, proof: reads.inclusion(self.ledger, index, &self.at)? })
+        };
+        Ok(RangeProof {
+            from,
+            end,
+            left: cover(0..from)?,
+            right: cover(end..size)?,
+            before: from.checked_sub(1).map(neighbour).transpose()?,
+            after: (end < size).then(|| neighbour(end)).transpose()?,
+        })
+    }
+
+    /// Earlier checkpoints that somebody else has signed too.
+    fn anchors(&self, reads: &Reads) -> Result<Vec<Anchor>, Failed> {
+        let seen = reads
+            .witnessed(self.ledger)
+            .filter(|seen| (1..self.at.checkpoint.size).contains(&seen.checkpoint.size));
+        let Some(seen) = seen else { return Ok(Vec::new()) };
+        let consistency = reads.consistency(self.ledger, seen.checkpoint.size, &self.at)?;
+        Ok(vec![Anchor { checkpoint: seen.note.clone(), consistency, timestamps: Vec::new() }])
+    }
+
+    fn may_go_on(&self, caller: &Caller) -> Result<(), Failed> {
+        match self.server.is_current(caller) && !self.server.is_stopping() {
+            true => Ok(()),
+            false => {
+                Err(Problem::unavailable("the server stops, or the token is no longer good", 1000).into())
+            }
+        }
+    }
+}
+
+fn borrowed(record: &StoredRecord) -> Record<'_> {
+    let facets = view::facets(record);
+    Record { index: record.index, entry: &record.entry, opening: &record.opening, facets }
+}

@@ -22,6 +22,7 @@ mod tally;
 mod writer;
 
 pub use manifest::{Counts, Manifest, Selection, SourceCount};
+pub use people::utc;
 pub use row::Record;
 pub use verify::{Options, Report, verify};
 pub use writer::{About, Finished, WriteError, Writer, is_kept};

@@ -4,6 +4,7 @@ use record::canonical::{self, MAX_INTEGER};
 use record::control::Numbering;
 use record::facet::Facet;
 use record::json::{self, Object, Value};
+use sha2::{Digest, Sha256};
 use tlog::Hash;
 
 use crate::note::TYPE;
@@ -131,6 +132,11 @@ impl Manifest {
         let mut line = canonical::object(&object);
         line.push(b'\n');
         line
+    }
+
+    /// SHA-256 of that line: what the ledger signs, and what it has on record.
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.to_text()).into()
     }
 
     /// Reads what [`Manifest::to_text`] writes.

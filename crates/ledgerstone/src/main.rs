@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Verb::Show(show) => client::show::run(show),
         Verb::Prove(prove) => client::prove::run(prove),
         Verb::Receipt(receipt) => client::prove::receipt(receipt),
+        Verb::Evidence(evidence) => client::evidence::run(evidence),
         Verb::Verify(verify) => client::verify::run(verify),
         Verb::Monitor(args) => monitor::run(&args),
         Verb::TamperDrill(args) => drill::run(args),

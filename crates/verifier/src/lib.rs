@@ -1,7 +1,8 @@
-//! Verifies a store or a receipt on this machine: the I/O around the verifying crates, and nothing else. It
+//! Verifies a store, an evidence file or a receipt on this machine: the I/O around the verifying crates, and nothing else. It
 //! links no network code; an auditor can build and read it alone.
 
 mod directory;
+mod handed;
 mod output;
 mod receipt;
 
@@ -12,6 +13,7 @@ use tlog::note::VerifierKey;
 
 pub use directory::Directory;
 pub use evidence::verify::{Anchor, Verdict, hold_against};
+pub use handed::{evidence_json, evidence_text, is_evidence_file, verify_evidence};
 pub use output::{json, receipt_json, receipt_text, text};
 pub use receipt::{ReceiptReport, verify_receipt};
 

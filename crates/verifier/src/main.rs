@@ -1,4 +1,4 @@
-//! `ledgerstone-verify`: checks a store or a receipt without any network code.
+//! `ledgerstone-verify`: checks a store, an evidence file or a receipt without any network code.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tlog::note::VerifierKey;
-use verifier::{Directory, Verdict, default_keys, hold_against, json, text, verify_dir, verify_receipt};
+use verifier::{
+    Directory, Verdict, default_keys, evidence_json, evidence_text, hold_against, is_evidence_file, json,
+    text, verify_dir, verify_evidence, verify_receipt,
+};
 
 const HELP: &str = "\
-Verify a Ledgerstone store or receipt, offline.
+Verify a Ledgerstone store, evidence file or receipt, offline.
 
 Usage: ledgerstone-verify [OPTIONS] PATH
 
-  PATH          data directory of a store, or a receipt (JSON)
+  PATH          data directory of a store, an evidence file, or a receipt (JSON)
   --key VKEY    verification key you got elsewhere, such as from the first start's output
   --keys DIR    key directory, to open payloads (default: PATH-keys, if it exists)
   --no-keys     do not open payloads
@@ -27,6 +30,7 @@ Exit code: 0 proven, 1 disproven, 2 undecidable.
 Examples:
   ledgerstone-verify ./ledgerstone-data
   ledgerstone-verify ./ledgerstone-data --key ledgerstone.local/0123456789abcdef+1a2b3c4d+AQ...
+  ledgerstone-verify case-4711.evidence --key ledgerstone.local/0123456789abcdef+1a2b3c4d+AQ...
   ledgerstone-verify receipt.json --raw event.json
 ";
 
@@ -76,14 +80,20 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
         }
     }
     match parsed.path {
-        None => Err("give the path of a store or a receipt".to_owned()),
+        None => Err("give the path of a store, an evidence file or a receipt".to_owned()),
         Some(_) => Ok(Some(parsed)),
     }
 }
 
 fn run(args: Args) -> Result<Verdict, String> {
     let path = args.path.clone().unwrap_or_default();
-    if path.is_dir() { run_store(&path, &args) } else { run_receipt(&path, &args) }
+    match path.is_dir() {
+        true => run_store(&path, &args),
+        false if is_evidence_file(&path).map_err(|error| format!("{}: {error}", path.display()))? => {
+            run_evidence(&path, &args)
+        }
+        false => run_receipt(&path, &args),
+    }
 }
 
 fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {
@@ -101,6 +111,18 @@ fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {
     let anchored = report.ledgers.iter().any(|ledger| ledger.anchor != verifier::Anchor::None);
     Ok(match report.verdict() {
         Verdict::Proven if args.require_anchor && !anchored => Verdict::Undecidable,
+        verdict => verdict,
+    })
+}
+
+fn run_evidence(path: &Path, args: &Args) -> Result<Verdict, String> {
+    let bar = Bar::default();
+    let report = verify_evidence(path, args.key.as_ref(), &|done, total| bar.show(done, total));
+    let report = report.map_err(|error| format!("{}: {error}", path.display()))?;
+    bar.clear();
+    print(&if args.json { evidence_json(&report) + "\n" } else { evidence_text(&report) });
+    Ok(match report.verdict() {
+        Verdict::Proven if args.require_anchor && !report.pinned => Verdict::Undecidable,
         verdict => verdict,
     })
 }

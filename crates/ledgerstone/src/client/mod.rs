@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod append;
+pub(crate) mod evidence;
 pub(crate) mod prove;
 pub(crate) mod search;
 pub(crate) mod show;
@@ -193,6 +194,21 @@ impl Client {
             (401 | 403, (title, detail)) => Denied::Rights(detail.unwrap_or(title), self.refused(answer)),
             _ => Denied::Other(self.refused(answer)),
         }
+    }
+
+    /// The body of a 200 answer to a POST of JSON, to be read while it comes.
+    pub(crate) fn post_stream(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<impl std::io::Read + use<>, Failure> {
+        let request = self.authorized(self.agent.post(format!("{}{path}", self.base)));
+        let response = request.content_type("application/json").send(body.to_string().as_bytes());
+        let response = response.map_err(|error| Failure::from(silence(error, &self.base)))?;
+        if response.status().as_u16() == 200 {
+            return Ok(response.into_body().into_reader());
+        }
+        Err(receive(Ok(response), &self.base).map_or_else(Failure::from, |answer| self.refused(&answer)))
     }
 
     /// [`Client::get_ok`] as JSON.

@@ -1,4 +1,4 @@
-//! `verify`: hands a directory, an address, a receipt or a proof to what verifies it, and shows the verdict.
+//! `verify`: hands a directory, an address, an evidence file, a receipt or a proof to what verifies it, and shows the verdict.
 
 use std::fs;
 use std::io::{self, IsTerminal};
@@ -42,8 +42,9 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
         return show_report(&args, report);
     }
     if !path.exists() {
-        return Err(Failure::trouble(format!("there is nothing to verify at {}", args.what))
-            .hint("give a data directory, http://HOST:PORT of a server, a receipt or a proof"));
+        return Err(Failure::trouble(format!("there is nothing to verify at {}", args.what)).hint(
+            "give a data directory, http://HOST:PORT of a server, an evidence file, a receipt or a proof",
+        ));
     }
     if mirror::is_mirror(path) {
         let report = mirror::verify(path, key.as_ref(), &bar("entries"))?;
@@ -77,6 +78,9 @@ fn directory(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<()
 }
 
 fn file(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Failure> {
+    if verifier::is_evidence_file(path).about("read", path)? {
+        return handed(args, path, key);
+    }
     let bytes = fs::read(path).about("read", path)?;
     if receipts::is_receipts_file(&bytes) {
         let Some(raw) = &args.raw else {
@@ -99,6 +103,24 @@ fn file(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Fai
     };
     let verdict = anchored(args, report.verdict(), report.proven_in.is_some());
     show(args, verdict, verifier::receipt_json(&report), &verifier::receipt_text(&report))
+}
+
+/// Verifies an evidence file.
+fn handed(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Failure> {
+    let report = evidence_report(path, key)?;
+    let verdict = anchored(args, report.verdict(), report.pinned);
+    show(args, verdict, verifier::evidence_json(&report), &verifier::evidence_text(&report))
+}
+
+/// Verifies an evidence file, and shows how far it is.
+pub(crate) fn evidence_report(path: &Path, key: Option<&VerifierKey>) -> Result<export::Report, Failure> {
+    let bar = bar("records");
+    let report = verifier::verify_evidence(path, key, &|done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    report.about("read", path)
 }
 
 /// Verifies a proof, which holds the receipt of its entry if `prove` wrote it.
@@ -164,10 +186,15 @@ pub(super) fn show(args: &Verify, verdict: Verdict, json: String, text: &str) ->
         super::json::print(&value)?;
     } else {
         let paint = Paint::for_stdout();
+        // A verdict may carry a label, which goes wherever it goes.
+        let line = text.lines().next().and_then(|line| line.split_once(": ")).map_or_else(
+            || verdict.word().to_owned(),
+            |(_, label)| format!("{}: {}", verdict.word(), escape(label)),
+        );
         let word = match verdict {
-            Verdict::Proven => paint.green(verdict.word()),
-            Verdict::Disproven => paint.red(verdict.word()),
-            Verdict::Undecidable => paint.amber(verdict.word()),
+            Verdict::Proven => paint.green(&line),
+            Verdict::Disproven => paint.red(&line),
+            Verdict::Undecidable => paint.amber(&line),
         };
         let rest: String = text.lines().skip(1).map(|line| format!("{}\n", escape(line))).collect();
         terminal::print(&format!("{word}\n{rest}"))?;

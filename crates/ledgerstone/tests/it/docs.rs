@@ -50,6 +50,11 @@ fn the_guide_holds() {
 }
 
 #[test]
+fn the_page_on_evidence_holds() {
+    run("evidence.md", str::to_owned);
+}
+
+#[test]
 fn the_examples_with_curl_hold() {
     run("api.md", |script| script.replace("BASE=http://127.0.0.1:4780", "BASE=$LEDGERSTONE_SERVER"));
 }

@@ -5,6 +5,7 @@
 mod busy;
 mod copies;
 mod docs;
+mod evidence;
 mod fake;
 mod first_minutes;
 mod foreign;

@@ -1,0 +1,207 @@
+//! An evidence file that was handed over: the file around `export::verify`, and the report for people and programs.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use export::manifest::word;
+use export::text::{hex, tame};
+use export::{Manifest, Options, Report, Source, is_evidence, utc};
+use record::canonical;
+use record::json::{Object, Value};
+use tlog::note::VerifierKey;
+
+/// Most places told in the text for people; the JSON has all.
+const SHOWN: usize = 20;
+
+/// What is said of every query, green or not.
+const SELECTION: &str = "a selection; completeness of the match is not provable";
+
+struct Handed(File);
+
+impl Source for Handed {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(bytes, offset)
+    }
+}
+
+/// Whether a file begins as an evidence file does.
+///
+/// # Errors
+/// It can't be read.
+pub fn is_evidence_file(path: &Path) -> io::Result<bool> {
+    let mut beginning = Vec::new();
+    File::open(path)?.take(40).read_to_end(&mut beginning)?;
+    Ok(is_evidence(&beginning))
+}
+
+/// Verifies an evidence file, with as many threads as the machine has processors. `progress` is told done and total
+/// records.
+///
+/// # Errors
+/// The file can't be opened; what is wrong with it is in the report.
+pub fn verify_evidence(
+    path: &Path,
+    key: Option<&VerifierKey>,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> io::Result<Report> {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let options = Options { key, threads, progress, ..Options::default() };
+    Ok(export::verify(&Handed(File::open(path)?), &options))
+}
+
+/// The report for people. Its first line is the verdict.
+pub fn evidence_text(report: &Report) -> String {
+    let mut out = report.verdict().word().to_owned();
+    if report.manifest.as_ref().is_some_and(|manifest| manifest.selection.query.is_some()) {
+        out += &format!(": {SELECTION}");
+    }
+    out.push('\n');
+    if let Some(manifest) = &report.manifest {
+        about(&mut out, manifest, report);
+    }
+    if report.damaged > 0 {
+        out += &format!("\ndamage ({})\n", report.damaged);
+        for damage in report.damage.iter().take(SHOWN) {
+            out += &format!("  {damage}\n");
+        }
+        if report.damaged > SHOWN as u64 {
+            out += &format!("  and {} more; --json tells up to a thousand\n", report.damaged - SHOWN as u64);
+        }
+    }
+    for undecided in &report.undecided {
+        out += &format!("\nundecided: {}\n", tame(undecided));
+    }
+    out
+}
+
+fn about(out: &mut String, manifest: &Manifest, report: &Report) {
+    let mut line = |name: &str, text: String| *out += &format!("  {name:<11}{}\n", tame(&text));
+    let selection = &manifest.selection;
+    line("case", manifest.case.clone());
+    line("purpose", manifest.purpose.clone());
+    let by = format!("{} (token {})", manifest.exporter_label, manifest.exporter_id);
+    line("exported", format!("{} by {by}", utc(manifest.exported_ms)));
+    line("ledger", manifest.origin.clone());
+    let last = selection.end.saturating_sub(1);
+    match &selection.query {
+        None => line("records", format!("every index from {} to {last}", selection.from)),
+        Some(query) => {
+            line("records", format!("what {query} took of {} to {last}: {SELECTION}", selection.from))
+        }
+    }
+    if let Some(ms) = selection.from_ms {
+        line("", format!("received from {} on", utc(ms)));
+    }
+    if let Some(ms) = selection.to_ms {
+        line("", format!("received before {}", utc(ms)));
+    }
+    let counts = manifest.counts.named();
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    line("counts", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") });
+    let names: Vec<&str> = manifest.withheld.iter().map(|facet| facet.name()).collect();
+    if !names.is_empty() {
+        line("withheld", format!("{}: here as salted hashes only", names.join(", ")));
+    }
+    for source in manifest.sources.iter().take(SHOWN) {
+        let by = source
+            .numbering
+            .map_or("the ledger itself".to_owned(), |by| format!("numbered by the {}", word(by)));
+        line(
+            &format!("source {}", source.source),
+            format!(
+                "epoch {}, {by}: {} records, numbers {} to {}",
+                source.epoch, source.count, source.first, source.last
+            ),
+        );
+    }
+    if manifest.sources.len() > SHOWN {
+        line("", format!("and {} more sources or epochs", manifest.sources.len() - SHOWN));
+    }
+    let gaps: Vec<String> = manifest.gaps.iter().take(SHOWN).map(u64::to_string).collect();
+    match manifest.gaps.len() {
+        0 => line("gaps", "none on record".to_owned()),
+        count => line("gaps", format!("{count} on record, at {}", gaps.join(", "))),
+    }
+    line("checkpoint", format!("{} entries, root {}", manifest.size, manifest.root.to_base64()));
+    line("manifest", format!("sha256 {}", hex(&manifest.sha256())));
+    line(
+        "anchor",
+        match report.pinned {
+            true => "signed by the key you gave".to_owned(),
+            false => {
+                "none: self-consistent, key not pinned; give --key with a key you got elsewhere".to_owned()
+            }
+        },
+    );
+    line(
+        "tier",
+        match report.cosignatures {
+            0 => {
+                "local only: a history written anew by whoever holds the ledger's key can't be told from this"
+                    .to_owned()
+            }
+            count => {
+                format!("{count} signatures beside the ledger's own, whose they are was not checked here")
+            }
+        },
+    );
+    if report.anchors + report.timestamps > 0 {
+        let (anchors, timestamps) = (report.anchors, report.timestamps);
+        line(
+            "",
+            format!("{anchors} earlier checkpoints that fit, {timestamps} timestamps that were not judged"),
+        );
+    }
+}
+
+/// The report for programs, one JSON object.
+pub fn evidence_json(report: &Report) -> String {
+    let mut object = Object::new();
+    object.insert("verdict", report.verdict().word().to_owned());
+    object.insert("anchor", if report.pinned { "key" } else { "none" });
+    if let Some(manifest) = &report.manifest {
+        object.insert("manifest_sha256", hex(&manifest.sha256()));
+        let text = manifest.to_text();
+        if let Ok(value) = record::json::parse(text.trim_ascii_end()) {
+            object.insert("manifest", value.into_owned());
+        }
+        object.insert("complete", Value::Bool(manifest.selection.query.is_none()));
+    }
+    object.insert("records", report.records);
+    object.insert("cosignatures", report.cosignatures as u64);
+    object.insert("anchors", report.anchors as u64);
+    object.insert("timestamps", report.timestamps as u64);
+    object.insert("damaged", report.damaged);
+    object.insert("damage", Value::Array(report.damage.iter().map(damage).collect()));
+    let undecided = report.undecided.iter().map(|text| Value::from(text.clone()));
+    object.insert("undecided", Value::Array(undecided.collect()));
+    object.insert("bytes_read", report.bytes);
+    let mut out = Vec::new();
+    canonical::write(&Value::Object(object), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn damage(damage: &export::verify::Damage) -> Value<'static> {
+    let mut object = Object::new();
+    object.insert("check", format!("E{}", damage.check as u8));
+    object.insert("kind", damage.check.name());
+    object.insert("member", damage.member.clone());
+    object.insert("detail", damage.detail.clone());
+    if let Some(line) = damage.line {
+        object.insert("line", line);
+    }
+    if let Some(index) = damage.index {
+        object.insert("index", index);
+    }
+    Value::Object(object)
+}

@@ -5,6 +5,7 @@
 
 mod engine;
 mod events;
+mod files;
 mod figures;
 mod host;
 mod http;
@@ -22,7 +23,7 @@ Usage: bench ledger [--json] [--quick] [--dir DIR] [--only NAME]
   --json    one line of JSON per figure: name, value, unit, target
   --quick   seconds instead of minutes; the figures mean little
   --dir     where to put the stores (default: target/bench, on the disk to be measured)
-  --only    run only the part of this name: engine, http, scale
+  --only    run only the part of this name: engine, http, scale, evidence
 ";
 
 /// What to run.
@@ -73,6 +74,9 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     }
     if wanted("scale") {
         scale::run(plan, &mut figures)?;
+    }
+    if wanted("evidence") {
+        files::run(plan, &mut figures)?;
     }
     // Not at the start: ext4 is slow to create files for minutes after many were removed.
     std::fs::remove_dir_all(&plan.dir)?;

@@ -157,6 +157,17 @@ fn drain(line: &mut Vec<u8>, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Reads a line, without its newline, and writes it again: there is one spelling of each. `None` if it is no line.
+pub fn respell(line: &[u8]) -> Option<Vec<u8>> {
+    let read = parse(line, Default::default()).ok()?;
+    let entry: [u8; ENTRY_LEN] = read.entry.try_into().ok()?;
+    let facets = std::array::from_fn(|facet| &read.facets[facet][..]);
+    let record = Record { index: read.index, entry: &entry, opening: &read.opening, facets };
+    let mut out = Vec::new();
+    write(&record, read.reason, read.proof.as_deref(), &mut out).ok()?;
+    (read.table_version == u64::from(TABLE_VERSION) && out.pop() == Some(b'\n')).then_some(out)
+}
+
 /// A line as it was read. Nothing of it is checked but its spelling.
 #[derive(Debug)]
 pub(crate) struct Read {

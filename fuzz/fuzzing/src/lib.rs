@@ -4,6 +4,7 @@
 //! panic, and each asserts what its parser promises: what is read is written back the same, one spelling each.
 
 mod evidence_formats;
+mod export_formats;
 mod record_formats;
 pub mod seeds;
 mod timestamp_formats;
@@ -14,7 +15,7 @@ mod wire_formats;
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its corpus folder and of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 25] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("json", record_formats::json),
     ("canonical", record_formats::canonical),
     ("facet", record_formats::facet),
@@ -38,6 +39,7 @@ pub const TARGETS: [(&str, Target); 25] = [
     ("block", evidence_formats::block),
     ("state_file", evidence_formats::state_file),
     ("file_name", evidence_formats::file_name),
+    ("evidence_file", export_formats::evidence_file),
     ("split", wire_formats::split),
     ("map", wire_formats::map),
 ];

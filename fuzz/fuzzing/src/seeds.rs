@@ -44,6 +44,7 @@ pub fn all() -> Vec<SeedFile> {
     stores(&mut seeds);
     streams(&mut seeds);
     stamps(&mut seeds);
+    files(&mut seeds);
     seeds.0
 }
 
@@ -58,6 +59,41 @@ impl Seeds {
     fn chosen(&mut self, target: &'static str, name: &'static str, choice: u8, bytes: &[u8]) {
         self.add(target, name, [&[choice], bytes].concat());
     }
+}
+
+/// The golden evidence files, and the texts in one that come as they are.
+fn files(seeds: &mut Seeds) {
+    let range = include_bytes!("../../../crates/export/tests/golden/range.evidence");
+    seeds.chosen("evidence_file", "range", 0, range);
+    let withheld = include_bytes!("../../../crates/export/tests/golden/withheld.evidence");
+    seeds.chosen("evidence_file", "withheld", 0, withheld);
+    let query = include_bytes!("../../../crates/export/tests/golden/query.evidence");
+    seeds.chosen("evidence_file", "query", 0, query);
+    for row in export::zip::directory(&range[..]).unwrap_or_default() {
+        if row.name == "manifest.json" {
+            seeds.chosen("evidence_file", "manifest", 1, &range[row.data() as usize..row.end() as usize]);
+        }
+    }
+    let hash = Hash::from_bytes([7; 32]);
+    let neighbour = export::anchors::Neighbour { entry: vec![1; ENTRY_LEN], proof: vec![hash] };
+    let place = export::anchors::RangeProof {
+        from: 1,
+        end: 2,
+        left: vec![hash],
+        before: Some(neighbour),
+        ..Default::default()
+    };
+    seeds.chosen("evidence_file", "place", 2, &place.to_text());
+    let anchor = export::anchors::Anchor {
+        checkpoint: "o\n1\n\n".to_owned(),
+        consistency: vec![hash],
+        timestamps: vec![vec![0x30, 0]],
+    };
+    seeds.chosen("evidence_file", "anchor", 3, &anchor.to_text());
+    let row = "{\"entry\":\"AQ==\",\"index\":\"7\",\"payload\":{\"facets\":[\"{}\",\"{}\",\"{}\",\"{\\\"a\\\":\\\"\\\\n\\\"}\",\"{}\"],\
+               \"form\":0,\"raw\":\"aA==\",\"seed\":\"00112233445566778899aabbccddeeff\",\"table_version\":1},\"proof\":[]}";
+    let entry = format!("\"entry\":\"{}\"", export::text::base64(&[1; ENTRY_LEN]));
+    seeds.chosen("evidence_file", "row", 4, row.replace("\"entry\":\"AQ==\"", &entry).as_bytes());
 }
 
 fn stamps(seeds: &mut Seeds) {

@@ -24,7 +24,7 @@ pub(crate) fn run(args: cli::Evidence) -> Result<(), Failure> {
     fetch(&mut answer, &unfinished.0)?;
     let report = verify::evidence_report(&unfinished.0, key.as_ref())?;
     if report.verdict() != verifier::Verdict::Proven {
-        terminal::tell(&escape_lines(&verifier::evidence_text(&report)));
+        terminal::tell(&verifier::evidence_text(&report));
         return Err(Failure::no("what the server sent does not verify, so it was not written"));
     }
     fs::rename(&unfinished.0, &args.output).about("write", &args.output)?;
@@ -141,10 +141,6 @@ impl Drop for Unfinished {
         // Renamed, it is no longer there.
         drop(fs::remove_file(&self.0));
     }
-}
-
-fn escape_lines(text: &str) -> String {
-    text.lines().map(|line| format!("{}\n", escape(line))).collect()
 }
 
 #[cfg(test)]

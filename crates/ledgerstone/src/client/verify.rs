@@ -109,7 +109,8 @@ fn file(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Fai
 fn handed(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Failure> {
     let report = evidence_report(path, key)?;
     let verdict = anchored(args, report.verdict(), report.pinned);
-    show(args, verdict, verifier::evidence_json(&report), &verifier::evidence_text(&report))
+    // Its texts are from outside, and spelt out already.
+    show_spelt(args, verdict, &verifier::evidence_json(&report), &verifier::evidence_text(&report))
 }
 
 /// Verifies an evidence file, and shows how far it is.
@@ -178,6 +179,12 @@ pub(super) fn anchored(args: &Verify, verdict: Verdict, held: bool) -> Verdict {
 
 /// Shows a report whose first line is its own verdict, and ends with the exit code of the final one.
 pub(super) fn show(args: &Verify, verdict: Verdict, json: String, text: &str) -> Result<(), Failure> {
+    let lines: String = text.lines().map(|line| format!("{}\n", escape(line))).collect();
+    show_spelt(args, verdict, &json, &lines)
+}
+
+/// [`show`] for a text that can steer no terminal.
+fn show_spelt(args: &Verify, verdict: Verdict, json: &str, text: &str) -> Result<(), Failure> {
     if args.server.json {
         let mut value = super::json::parse(json.as_bytes())?;
         if let Some(members) = value.as_object_mut() {
@@ -189,14 +196,14 @@ pub(super) fn show(args: &Verify, verdict: Verdict, json: String, text: &str) ->
         // A verdict may carry a label, which goes wherever it goes.
         let line = text.lines().next().and_then(|line| line.split_once(": ")).map_or_else(
             || verdict.word().to_owned(),
-            |(_, label)| format!("{}: {}", verdict.word(), escape(label)),
+            |(_, label)| format!("{}: {label}", verdict.word()),
         );
         let word = match verdict {
             Verdict::Proven => paint.green(&line),
             Verdict::Disproven => paint.red(&line),
             Verdict::Undecidable => paint.amber(&line),
         };
-        let rest: String = text.lines().skip(1).map(|line| format!("{}\n", escape(line))).collect();
+        let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
         terminal::print(&format!("{word}\n{rest}"))?;
     }
     match verdict {

@@ -5,8 +5,8 @@
 
 mod engine;
 mod events;
-mod files;
 mod figures;
+mod files;
 mod host;
 mod http;
 mod scale;

@@ -239,6 +239,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
             order.tally.hear(index, &control);
             match control {
                 Control::Genesis(found) if index == 0 => *genesis = Some(found),
+                Control::Timestamp(_) => self.report.timestamps += 1,
                 _ => {}
             }
         }
@@ -400,7 +401,8 @@ impl<S: Source + ?Sized> Run<'_, S> {
         });
         self.hashed(ANCHORS, read, manifest);
         found.into_iter().for_each(|damage| self.report.find(damage));
-        (self.report.anchors, self.report.timestamps) = (good, timestamps);
+        self.report.anchors = good;
+        self.report.timestamps += timestamps;
     }
 
     /// The data of a member has the hash that the manifest says.

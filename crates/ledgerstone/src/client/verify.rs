@@ -194,10 +194,11 @@ fn show_spelt(args: &Verify, verdict: Verdict, json: &str, text: &str) -> Result
     } else {
         let paint = Paint::for_stdout();
         // A verdict may carry a label, which goes wherever it goes.
-        let line = text.lines().next().and_then(|line| line.split_once(": ")).map_or_else(
-            || verdict.word().to_owned(),
-            |(_, label)| format!("{}: {label}", verdict.word()),
-        );
+        let line = text
+            .lines()
+            .next()
+            .and_then(|line| line.split_once(": "))
+            .map_or_else(|| verdict.word().to_owned(), |(_, label)| format!("{}: {label}", verdict.word()));
         let word = match verdict {
             Verdict::Proven => paint.green(&line),
             Verdict::Disproven => paint.red(&line),

@@ -8,6 +8,7 @@
   --witness-key and --quorum 1.
 - Tessera (Go) writes a log that publishes a checkpoint only if our witness has cosigned it; it verifies the
   cosignature itself (transparency-dev/formats), and aics-tlog does so again.
+- Torchwood (Go) judges the same checkpoints by the policy that our witness prints at its start.
 
 Both PyPI packages are pinned by hash and installed into a virtual environment below the cache directory. Exit 0: all as
 it should be. Exit 1: a check failed. Exit 2: not everything was run, since something is not to be had here.
@@ -32,6 +33,8 @@ PACKAGES = {
 }
 TESSERA = "v1.0.4"
 ONESHOT = "github.com/transparency-dev/tessera/cmd/examples/posix-oneshot"
+# A witness that cosigned none of this.
+STRANGER = "stranger.example/witness+05ae1501+BOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs"
 SIZES = [1, 2, 255, 256, 257, 700, 700, 5000]
 
 
@@ -49,17 +52,18 @@ def main():
             print(f"witness: not run: cannot install aics-witness: {error}", file=sys.stderr)
             return 2
         os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
-    oneshot = tessera(arguments.cache)
+    oneshot, torchwood = tessera(arguments.cache), build_torchwood(arguments.cache)
+    aics_tlog = os.path.join(home, "bin", "aics-tlog")
     with tempfile.TemporaryDirectory() as scratch:
-        check(scratch, os.path.abspath(arguments.ledgerstone), os.path.join(home, "bin", "aics-tlog"), oneshot)
-    if oneshot is None:
-        print("witness: PASSED but for Tessera, WHICH WAS NOT RUN", file=sys.stderr)
+        check(scratch, os.path.abspath(arguments.ledgerstone), aics_tlog, oneshot, torchwood)
+    if oneshot is None or torchwood is None:
+        print("witness: PASSED but for what is in Go, WHICH WAS NOT RUN", file=sys.stderr)
         return 2
     print("witness: all checks passed")
     return 0
 
 
-def check(scratch, binary, aics_tlog, oneshot):
+def check(scratch, binary, aics_tlog, oneshot, torchwood):
     from aics_witness.feeder import WitnessClient, WitnessRejected, WitnessRolledBack, merge_cosignatures
 
     ours, theirs = Log(scratch, "aics.example/log"), Log(scratch, "tessera.example/log")
@@ -74,6 +78,7 @@ def check(scratch, binary, aics_tlog, oneshot):
                 lines = client.submit(ours.note(size), ours.tree.consistency_proof)
             ours.publish(merge_cosignatures(ours.note(size), lines))
             verify(aics_tlog, ours.tiles, ours.vkey_file, witness.vkey, size)
+            judge(torchwood, scratch, ours, witness)
             served = witness.latest(ours.origin)
             must(served == merge_cosignatures(ours.note(size), lines), f"the monitoring path at {size}: {served!r}")
             if size == 256:
@@ -108,6 +113,7 @@ def check(scratch, binary, aics_tlog, oneshot):
             for count in (3, 40, 300):
                 theirs.by_tessera(oneshot, witness, count)
                 verify(aics_tlog, theirs.tiles, theirs.vkey_file, witness.vkey, theirs.size)
+                judge(torchwood, scratch, theirs, witness)
             print(f"witness: Tessera published {theirs.size} entries, which it does only with our cosignature")
 
         witness.kill()
@@ -188,7 +194,10 @@ class Witness:
         command += [word for vkey in vkeys for word in ("--log", vkey)] + (["--name", name] if name else [])
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.url = self.vkey = None
+        self.policy = ""
         for line in self.process.stdout:
+            if line.startswith(("  witness ", "  quorum ")):
+                self.policy += line.strip() + "\n"
             if line.startswith("  listening on"):
                 self.url = line.split()[-1]
             if line.startswith("  verification key"):
@@ -215,6 +224,20 @@ def verify(aics_tlog, tiles, vkey_file, witness_vkey, size):
     must(done.returncode == 0 and f'"size": {size}' in done.stdout, f"aics-tlog at {size}: {done}")
 
 
+def judge(torchwood, scratch, log, witness):
+    """By the lines that the witness prints to be pasted; and by those of another, which must not be met."""
+    if torchwood is None:
+        return
+    other = witness.policy.replace(witness.vkey, STRANGER)
+    for policy, more in ((witness.policy, []), (other, ["-fails"])):
+        file = os.path.join(scratch, "policy")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(f"log {log.vkey}\n{policy}")
+        command = [torchwood, "-policy", file, *more, os.path.join(log.tiles, "checkpoint")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        must(done.returncode == 0, f"torchwood: {policy}: {done}")
+
+
 def request(url, body):
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
     connection.request("POST", "/add-checkpoint", body.encode())
@@ -239,6 +262,17 @@ def tessera(cache):
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"SKIPPED, NOT CHECKED: Tessera can't be built here: {error}")
             return None
+    return binary
+
+
+def build_torchwood(cache):
+    binary = os.path.join(os.path.abspath(cache), "torchwood")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torchwood")
+    try:
+        subprocess.run(["go", "build", "-C", source, "-o", binary, "."], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"SKIPPED, NOT CHECKED: torchwood can't be built here: {error}")
+        return None
     return binary
 
 

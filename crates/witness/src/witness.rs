@@ -46,6 +46,22 @@ struct Log {
     /// Held from the check of the old size until the new state is durable: of two requests that both extend the same
     /// tree, the second finds the first one's.
     slot: Mutex<Slot>,
+    /// When an inconsistent request was last told of, POSIX seconds.
+    told_s: AtomicU64,
+}
+
+/// How long after an inconsistent request others of the same log are counted and not told: anyone can put a wrong proof
+/// to a right checkpoint, and must not fill the log.
+const QUIET_S: u64 = 60;
+
+impl Log {
+    fn is_due(&self, now_s: u64) -> bool {
+        let due = now_s.abs_diff(self.told_s.load(Ordering::Relaxed)) >= QUIET_S;
+        if due {
+            self.told_s.store(now_s, Ordering::Relaxed);
+        }
+        due
+    }
 }
 
 enum Slot {
@@ -74,7 +90,7 @@ impl Witness {
         let logs = logs.into_iter().map(|(origin, kept)| {
             let keys = log_keys.iter().filter(|key| key.name() == origin).cloned().collect();
             let slot = Mutex::new(Slot::Known(kept.held, kept.last));
-            (origin, Log { keys, register: kept.register, slot })
+            (origin, Log { keys, register: kept.register, slot, told_s: AtomicU64::new(0) })
         });
         let logs = logs.collect();
         Ok(Witness { key, logs, by_hash, disk, env, teller, counters: Counters::default() })
@@ -120,29 +136,28 @@ impl Witness {
             self.keep_fork(&origin, &request, &checkpoint, last.as_ref(), &why);
         }
         if let Err(refused) = check(&request, &checkpoint, last.as_ref()) {
-            if let Answer::Inconsistent(why) = &refused {
-                self.tell(
-                    Level::Warning,
-                    "inconsistent",
-                    &origin,
-                    Some(size),
-                    format!("not cosigned: {why}"),
-                );
+            if let Answer::Inconsistent(why) = &refused
+                && log.is_due(self.now_s())
+            {
+                let message = format!("not cosigned: {why}");
+                self.tell(Level::Warning, "inconsistent", &origin, Some(size), message);
             }
             *slot = Slot::Known(held, last);
             return Err(refused);
         }
-        let Some(time) = self.time(&origin, last.as_ref()) else {
+        let Some(time) = self.time(last.as_ref()) else {
             *slot = Slot::Known(held, last);
             return Err(Answer::Unavailable("the clock of the witness is not set".to_owned()));
         };
         let cosignature = self.key.cosign_verified(&checkpoint, time);
-        let next = Cosigned {
-            size,
-            root: checkpoint.checkpoint().root,
-            time,
-            note: format!("{}{cosignature}\n", checkpoint.note()),
-        };
+        let note = format!("{}{cosignature}\n", checkpoint.note());
+        // Asked for again within a second: that is durable already. Anyone can do so, and must not wear out the disk.
+        if last.as_ref().is_some_and(|last| last.note == note) {
+            *slot = Slot::Known(held, last);
+            return Ok(Answer::Cosigned(cosignature));
+        }
+        self.check_clock(&origin, last.as_ref());
+        let next = Cosigned { size, root: checkpoint.checkpoint().root, time, note };
         // From here until the swap has returned, a crash leaves either the old or the new state, and nobody was told.
         match log.register.swap(held, state::format(&origin, Some(&next))) {
             Ok(held) => *slot = Slot::Known(held, Some(next)),
@@ -181,14 +196,17 @@ impl Witness {
     }
 
     /// The time to sign: that of the clock, and never before what was signed. `None` if the clock is not set.
-    fn time(&self, origin: &str, last: Option<&Cosigned>) -> Option<u64> {
-        let now = self.now_s();
+    fn time(&self, last: Option<&Cosigned>) -> Option<u64> {
         let before = last.map_or(0, |last| last.time);
-        if now < before {
-            let message = format!("the clock is {} s behind the last cosignature", before - now);
+        Some(self.now_s().max(before)).filter(|time| *time != 0)
+    }
+
+    fn check_clock(&self, origin: &str, last: Option<&Cosigned>) {
+        let behind = last.map_or(0, |last| last.time.saturating_sub(self.now_s()));
+        if behind > 0 {
+            let message = format!("the clock is {behind} s behind the last cosignature");
             self.tell(Level::Warning, "clock", origin, None, message);
         }
-        Some(now.max(before)).filter(|time| *time != 0)
     }
 
     pub(crate) fn now_s(&self) -> u64 {

@@ -43,6 +43,7 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_answered() {
     let vkey_from = site.host.ops();
     let vkey = site.witness.vkey().clone();
     for (old, new) in STEPS {
+        site.env.advance(1000);
         site.cosigned(&log, old, new);
         answered.push((site.host.ops(), new));
     }
@@ -84,6 +85,7 @@ fn run(plan: &Arc<FaultPlan>, log: &Log) -> Option<(SimHost, u64)> {
     let site = Site::with_disk(host.clone(), disk, &[log.vkey()]).ok()?;
     let mut answered = 0;
     for (_, new) in STEPS {
+        site.env.advance(1000);
         for _ in 0..3 {
             let request = log.request(answered, new);
             match site.add(&request) {

@@ -5,6 +5,7 @@ mod conformance;
 mod crashes;
 mod http;
 mod logs;
+mod model;
 mod past;
 mod races;
 mod start;

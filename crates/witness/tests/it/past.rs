@@ -142,3 +142,27 @@ fn a_log_that_forks_all_day_does_not_fill_the_disk() {
     }
     assert_eq!(site.witness.forks().unwrap().len(), FORKS_MAX);
 }
+
+/// Anyone who has seen a checkpoint can ask for it again and again, and put wrong proofs to it.
+#[test]
+fn asking_again_and_again_wears_out_neither_disk_nor_log() {
+    let log = Log::new(ORIGIN, 40);
+    let site = Site::new(&[log.vkey()]);
+    let first = site.cosigned(&log, 0, 9);
+    let (written, told) = (site.host.ops(), site.words().len());
+    for _ in 0..100 {
+        assert_eq!(site.cosigned(&log, 9, 9), first);
+    }
+    assert_eq!((site.host.ops(), site.words().len()), (written, told));
+    let bad = AddCheckpoint { proof: vec![leaf_hash(b"x")], ..log.request(9, 40) };
+    for _ in 0..100 {
+        assert_eq!(site.add(&bad).status(), 422);
+    }
+    assert_eq!((site.host.ops(), site.words().len()), (written, told + 1));
+    site.env.advance(60_000);
+    assert_eq!(site.add(&bad).status(), 422);
+    assert_eq!(site.words().len(), told + 2);
+    // A second later it is another time, which is signed and kept.
+    let later = site.cosigned(&log, 9, 9);
+    assert!(later.timestamp() > first.timestamp() && site.host.ops() > written);
+}

@@ -274,3 +274,24 @@ fn extension_lines_are_cosigned_as_they_stand() {
     assert_eq!(site.size(ORIGIN), Some(9));
     assert!(site.witness.latest(&origin_hash(ORIGIN)).unwrap().starts_with(&text));
 }
+
+/// Every octet of a request counts: what is signed, who signed, from where, and by which proof.
+#[test]
+fn no_changed_octet_is_cosigned() {
+    let log = Log::new(ORIGIN, 13);
+    let site = Site::new(&[log.vkey()]);
+    site.cosigned(&log, 0, 7);
+    let good = log.request(7, 13).to_string().into_bytes();
+    for at in 0..good.len() {
+        for flip in [0x01, 0x02, 0x10, 0x20, 0x80] {
+            let mut changed = good.clone();
+            changed[at] ^= flip;
+            let answer = site.witness.add_checkpoint(&changed);
+            assert_ne!(answer.status(), 200, "{:?}", String::from_utf8_lossy(&changed));
+        }
+        assert_ne!(site.witness.add_checkpoint(&good[..at]).status(), 200, "cut at {at}");
+    }
+    assert_eq!(site.size(ORIGIN), Some(7));
+    assert!(site.witness.forks().unwrap().is_empty(), "nobody signed anything wrong");
+    site.cosigned(&log, 7, 13);
+}

@@ -547,7 +547,7 @@ pub(crate) struct Monitor {
     /// records that it is there; else for ever]
     #[arg(long, value_name = "TIME", value_parser = crate::time::duration)]
     pub silence: Option<Duration>,
-    /// Witnesses of whom a quorum must have cosigned (C2SP tlog-policy)
+    /// Witnesses of whom a quorum must have cosigned (C2SP tlog-policy); those with an address are asked what they saw
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// Copy all tiles and entries here, checked, as files that any web server can serve
@@ -566,6 +566,12 @@ pub(crate) struct Monitor {
     /// Authorities to trust instead of those of the system when the address begins with https://, as PEM
     #[arg(long, value_name = "FILE", env = "LEDGERSTONE_CA")]
     pub ca: Option<PathBuf>,
+    /// Certificate that says who asks, as PEM
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// Private key of that certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
     /// Send the token in the clear to another machine
     #[arg(long)]
     pub danger_send_token_without_tls: bool,

@@ -26,4 +26,4 @@ pub use source::{DiskSource, FetchError, HttpSource, Source};
 pub use state::{Progress, State};
 pub use tree::{Bad, Tree, TreeError};
 pub use walk::{Keep, Walked, walk};
-pub use watch::{LookError, Round, Step, Watch};
+pub use watch::{Asked, LookError, Round, Step, Watch};

@@ -65,6 +65,14 @@ impl<'d> Mirror<'d> {
             }
             self.disk.write(path, bytes).map_err(|error| failed(path, &error))
         };
+        if from == tree.size() && from > 0 {
+            // Nothing but cosignatures can be new.
+            let there = self.source().get(CHECKPOINT, note.len() as u64);
+            if there != Ok(Some(note.to_vec())) {
+                storage::replace(self.disk, CHECKPOINT, note).map_err(|error| failed(CHECKPOINT, &error))?;
+            }
+            return Ok(Walked::default());
+        }
         let walked = walk(tree, from, &keep, progress)?;
         if walked.bad.is_empty() {
             self.disk.sync_all().map_err(|error| failed("tile", &error))?;

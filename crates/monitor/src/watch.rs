@@ -66,6 +66,15 @@ pub struct Round {
     pub findings: Vec<(Finding, String)>,
 }
 
+/// What witnesses have said.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// What the log should not have done, and where that is kept.
+    pub findings: Vec<(Finding, String)>,
+    /// Witnesses that gave no usable answer, and why.
+    pub silent: Vec<String>,
+}
+
 /// Why a look has shown nothing.
 #[derive(Debug)]
 pub enum LookError {
@@ -180,6 +189,58 @@ impl<'a> Watch<'a> {
             self.extends(&theirs, &kept, "theirs.checkpoint", &mut findings)?;
         }
         self.keep(findings)
+    }
+
+    /// Asks witnesses what they have cosigned last (C2SP tlog-witness, `<prefix>/<origin hash>/checkpoint`): each must be
+    /// of one history with what the log shows us. Gives also who could not be asked, and why.
+    ///
+    /// # Errors
+    /// The log can't be asked, or our own state can't be read or written.
+    pub fn ask_witnesses(&self, witnesses: &[(String, Box<dyn Source>)]) -> Result<Asked, LookError> {
+        let mut asked = Asked::default();
+        let Some(kept) = self.kept()? else { return Ok(asked) };
+        let path = format!("{}/checkpoint", tlog::origin_hash(kept.checkpoint().origin.as_str()));
+        let mut findings = Vec::new();
+        for (name, witness) in witnesses {
+            let theirs = match witness.get(&path, MAX_NOTE) {
+                // It has never cosigned this log.
+                Ok(None) => continue,
+                Ok(Some(bytes)) => self.verify(&bytes).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            let theirs = match theirs {
+                Ok(theirs) => theirs,
+                Err(why) => {
+                    asked.silent.push(format!("witness {name}: {why}"));
+                    continue;
+                }
+            };
+            if theirs.checkpoint().size <= kept.checkpoint().size {
+                self.extends(&theirs, &kept, "theirs.checkpoint", &mut findings)?;
+            } else if let Some(shown) = self.stays_below(theirs.checkpoint().size)? {
+                let text = format!(
+                    "witness {name} has cosigned {} entries, the log shows {}",
+                    theirs.checkpoint().size,
+                    shown.checkpoint().size
+                );
+                findings.push(both(Kind::Rollback, text, &shown.bytes, "theirs.checkpoint", &theirs.bytes));
+            }
+        }
+        asked.findings = self.keep(findings)?;
+        Ok(asked)
+    }
+
+    /// What the log shows, if it goes on showing less than it has signed: it may ask its witnesses before it publishes.
+    fn stays_below(&self, size: u64) -> Result<Option<Signed>, LookError> {
+        let mut shown = None;
+        for pause in AGAIN {
+            (self.pause)(pause);
+            shown = self.fetch(&mut Vec::new())?.filter(|shown| shown.checkpoint().size < size);
+            if shown.is_none() {
+                break;
+            }
+        }
+        Ok(shown)
     }
 
     /// The tree of a checkpoint of this log.
@@ -366,7 +427,7 @@ impl<'a> Watch<'a> {
         let met = match self.policy {
             None => true,
             Some(policy) => {
-                let (met, time) = self.quorum(policy, shown)?;
+                let (met, time) = self.quorum(policy, shown, findings)?;
                 newest = newest.max(time);
                 if met {
                     progress.witnessed_ms = now;
@@ -394,7 +455,12 @@ impl<'a> Watch<'a> {
 
     /// Whether enough witnesses have cosigned this checkpoint, or the one that the server shows as witnessed; and the
     /// newest time that one of them tells, in seconds.
-    fn quorum(&self, policy: &Policy, shown: &Signed) -> Result<(bool, u64), LookError> {
+    fn quorum(
+        &self,
+        policy: &Policy,
+        shown: &Signed,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(bool, u64), LookError> {
         let met = |signed: &Signed| {
             let by = |key: &VerifierKey| {
                 let mut all = signed.verified.cosignatures().iter().filter(|by| by.key() == key);
@@ -410,7 +476,7 @@ impl<'a> Watch<'a> {
         let Ok(witnessed) = self.verify(&bytes) else { return Ok((false, 0)) };
         let newest = newest_cosignature(&witnessed.verified);
         let of_one_history = witnessed.checkpoint().size <= shown.checkpoint().size
-            && self.extends(&witnessed, shown, "witnessed.checkpoint", &mut Vec::new())?;
+            && self.extends(&witnessed, shown, "witnessed.checkpoint", findings)?;
         Ok((of_one_history && met(&witnessed), newest))
     }
 

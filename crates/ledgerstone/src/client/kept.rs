@@ -81,6 +81,9 @@ fn read_all(
         let mut take = |label: String, read: Result<(String, Promise), ReceiptError>| match read {
             Ok((origin, promise)) => all.entry(origin).or_default().push((label, promise)),
             Err(error @ ReceiptError::TableVersion(_)) => summary.undecided.push(format!("{label}: {error}")),
+            Err(ReceiptError::NoProof) => {
+                summary.undecided.push(format!("{label}: the proof does not hold the entry that it is of"));
+            }
             Err(error) => summary.broken.push((label, 0, error.to_string(), None)),
         };
         if receipts::is_receipts_file(&bytes) {
@@ -116,9 +119,7 @@ fn of_receipt(bytes: &[u8], raw: Option<&[u8]>) -> Result<(String, Promise), Rec
 fn of_proof(bytes: &[u8], raw: Option<&[u8]>) -> Result<(String, Promise), ReceiptError> {
     let proof = TlogProof::parse(bytes).map_err(|_| ReceiptError::Malformed("not a proof"))?;
     let receipt = proof.extra.as_deref().and_then(|extra| Receipt::parse(extra).ok());
-    let receipt = receipt
-        .filter(|receipt| receipt.index == proof.index)
-        .ok_or(ReceiptError::Malformed("the proof does not hold the entry that it is of"))?;
+    let receipt = receipt.filter(|receipt| receipt.index == proof.index).ok_or(ReceiptError::NoProof)?;
     if let Some(raw) = raw {
         receipt.check_raw(raw)?;
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::sleep;
 
-use ::monitor::{Finding, Kind, LookError, Mirror, Round, Source, State, Watch};
+use ::monitor::{Finding, HttpSource, Kind, LookError, Mirror, Round, Source, State, Watch};
 use env::{Clock, SystemEnv};
 use indicatif::ProgressBar;
 use storage::LocalDisk;
@@ -27,9 +27,21 @@ pub(crate) fn run(args: &cli::Monitor) -> Result<(), Failure> {
     let keys = args.keys.iter().map(|key| crate::client::parse_key(key)).collect::<Result<Vec<_>, _>>()?;
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let net = Arc::new(net::HttpNet::new(
-        &net::TlsSettings { ca: args.ca.clone(), ..net::TlsSettings::default() },
+        &net::TlsSettings {
+            ca: args.ca.clone(),
+            known: None,
+            identity: args.client_cert.clone().zip(args.client_key.clone()),
+        },
         net::Plain::Anywhere,
     )?);
+    let witnesses: Vec<(String, Box<dyn Source>)> = policy
+        .iter()
+        .flat_map(|policy| policy.witnesses())
+        .filter_map(|witness| {
+            let source = HttpSource::new(net.clone(), witness.url()?, None);
+            Some((witness.name(), Box::new(source) as Box<dyn Source>))
+        })
+        .collect();
     let disk = LocalDisk::open(&args.state).about("keep the state in", &args.state)?;
     let _lock = lock(&args.state)?;
     let mirror = match &args.mirror {
@@ -59,6 +71,7 @@ pub(crate) fn run(args: &cli::Monitor) -> Result<(), Failure> {
                 place,
                 state: &state,
                 mirror: mirror.as_ref(),
+                witnesses: &witnesses,
                 clock: &clock,
             };
             let looked = looking.look()?;
@@ -96,6 +109,8 @@ struct Looking<'a> {
     place: &'a Place,
     state: &'a State<'a>,
     mirror: Option<&'a LocalDisk>,
+    /// Witnesses of the policy that have an address.
+    witnesses: &'a [(String, Box<dyn Source>)],
     clock: &'a SystemEnv,
 }
 
@@ -133,6 +148,16 @@ impl Looking<'_> {
             let notes = read_notes(&self.args.against, &self.place.keys, self.place.origin())?;
             match watch.compare_with(&notes) {
                 Ok(findings) => looked.findings.extend(findings),
+                Err(LookError::Fetch(error)) => looked.trouble = Some(error.to_string()),
+                Err(error) => return Err(state_failure(error)),
+            }
+        }
+        if !self.witnesses.is_empty() {
+            match watch.ask_witnesses(self.witnesses) {
+                Ok(asked) => {
+                    looked.findings.extend(asked.findings);
+                    looked.silent_witnesses = asked.silent;
+                }
                 Err(LookError::Fetch(error)) => looked.trouble = Some(error.to_string()),
                 Err(error) => return Err(state_failure(error)),
             }

@@ -28,6 +28,8 @@ pub(super) struct Looked {
     pub forks: Vec<(String, String)>,
     /// Why there is no answer, or none to all.
     pub trouble: Option<String>,
+    /// Witnesses of the policy that gave no usable answer.
+    pub silent_witnesses: Vec<String>,
     /// Whether a token would help.
     pub needs_token: bool,
     /// Entries in the mirror.
@@ -44,6 +46,7 @@ impl Looked {
             findings: Vec::new(),
             forks: Vec::new(),
             trouble: None,
+            silent_witnesses: Vec::new(),
             needs_token: false,
             mirrored: None,
         }
@@ -68,7 +71,7 @@ impl Looked {
             "size": self.accepted.as_ref().map(|checkpoint| checkpoint.size),
             "root": self.accepted.as_ref().map(|checkpoint| checkpoint.root.to_base64()),
             "findings": findings, "forks_on_record": self.forks.len(), "mirrored": self.mirrored,
-            "trouble": self.trouble,
+            "trouble": self.trouble, "silent_witnesses": self.silent_witnesses,
         })
     }
 
@@ -129,7 +132,13 @@ impl Teller {
             .findings
             .iter()
             .map(|(finding, _)| finding.to_string())
-            .chain(looked.trouble.iter().map(|trouble| format!("warning: {trouble}")))
+            .chain(
+                looked
+                    .trouble
+                    .iter()
+                    .chain(&looked.silent_witnesses)
+                    .map(|trouble| format!("warning: {trouble}")),
+            )
             .collect();
         let key = format!("{} wrong", looked.origin);
         match wrong.is_empty() {

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::fake::{pass_on, serve};
 use crate::rig::{Done, Rig, Server};
+use crate::witness::Witness;
 
 const LINE: &str = "{\"actor\":{\"user\":{\"name\":\"alice\"}},\"api\":{\"operation\":\"read\"}}\n";
 
@@ -42,11 +43,14 @@ fn copy(rig: &Rig, from: &str, to: &str) {
     assert!(copied.success());
 }
 
+fn get(url: &str) -> String {
+    ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap()
+}
+
+/// Where the C2SP resources of the ledger `main` are.
 fn prefix(server: &Server) -> String {
-    let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
-    let url = format!("{}/.well-known/ledgerstone", server.url);
     let known: Value =
-        serde_json::from_str(&agent.get(url).call().unwrap().body_mut().read_to_string().unwrap()).unwrap();
+        serde_json::from_str(&get(&format!("{}/.well-known/ledgerstone", server.url))).unwrap();
     let key = server.vkey();
     let ledgers = known["ledgers"].as_array().unwrap();
     let ledger = ledgers.iter().find(|ledger| ledger["vkey"] == key.as_str()).unwrap();
@@ -190,6 +194,53 @@ fn a_server_with_two_lives_is_found_out_by_two_monitors_that_compare() {
     let b = monitor(&rig, &other.url, &key, &["--state", "b", "--against", "a"]).code_is(1);
     assert!(kinds(&a).iter().chain(&kinds(&b)).any(|kind| kind == "fork"), "{a:?} {b:?}");
     monitor(&rig, &one.url, &key, &["--state", "c", "--against", "missing"]).code_is(2);
+}
+
+#[test]
+fn a_witness_that_was_shown_the_other_life_finds_it_out_for_a_monitor_that_asks_it() {
+    let rig = Rig::new();
+    let server = rig.up(&[]);
+    let key = server.vkey();
+    append(&rig, &server, "alice", 20);
+    assert_eq!(server.terminate().0, Some(0));
+    copy(&rig, "ledgerstone-data", "other");
+    copy(&rig, "ledgerstone-data-keys", "other-keys");
+    let (one, other) = (rig.up(&[]), rig.up(&["--data", "other"]));
+    rig.write("events.ndjson", LINE.replace("alice", "eve").repeat(10));
+    rig.ask(&other, &["append", "events.ndjson", "--wait", "committed", "--data", "other"]).ok();
+    append(&rig, &one, "alice", 30);
+    let witness = Witness::start(&rig, &["--name", "witness.example/w", "--log", &key]);
+    rig.write("policy", witness.policy());
+    let shown = get(&format!("{}/checkpoint", prefix(&other)));
+    assert_eq!(witness.add(&format!("old 0\n\n{shown}")).unwrap().0, 200);
+    let done = monitor(&rig, &one.url, &key, &["--policy", "policy"]).code_is(1);
+    assert_eq!(kinds(&done), ["fork"]);
+    witness.kill();
+    // That nobody answers there is told, and is no fault of the log.
+    let done = monitor(&rig, &one.url, &key, &["--policy", "policy", "--state", "another"]).ok();
+    assert_eq!(done.json()["silent_witnesses"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn several_ledgers_of_a_server_are_followed_by_their_keys() {
+    let rig = Rig::new();
+    let server = rig.up(&[]);
+    append(&rig, &server, "alice", 3);
+    let known: Value =
+        serde_json::from_str(&get(&format!("{}/.well-known/ledgerstone", server.url))).unwrap();
+    let keys: Vec<&str> =
+        known["ledgers"].as_array().unwrap().iter().map(|l| l["vkey"].as_str().unwrap()).collect();
+    assert_eq!(keys.len(), 2);
+    let both = ["monitor", &server.url, "--key", keys[0], "--key", keys[1], "--once", "--json"];
+    let done = rig.run(&both).ok();
+    assert_eq!(done.out.lines().count(), 2, "{done:?}");
+    rig.run(&[&both[..], &["--mirror", "mirror"]].concat()).code_is(2).says("one log");
+    // Whoever only has a server in the environment asks nobody about a receipt.
+    rig.ask(&server, &["receipt", "2", "-o", "2.json"]).ok();
+    let mut offline = rig.command(&["verify", "2.json", "--key", keys[0]]);
+    offline.env("LEDGERSTONE_SERVER", "http://127.0.0.1:9");
+    let out = offline.output().unwrap();
+    assert!(!String::from_utf8_lossy(&out.stderr).contains("nobody answers"), "{out:?}");
 }
 
 #[test]

@@ -52,14 +52,14 @@ impl Log {
     }
 }
 
-struct Witness {
+pub struct Witness {
     child: Child,
     url: String,
     banner: String,
 }
 
 impl Witness {
-    fn start(rig: &Rig, flags: &[&str]) -> Witness {
+    pub fn start(rig: &Rig, flags: &[&str]) -> Witness {
         let mut command = rig.command(&["witness", "--listen", "127.0.0.1:0"]);
         let mut child = command.args(flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -75,13 +75,20 @@ impl Witness {
         Witness { child, url, banner }
     }
 
+    /// The lines of a policy that asks for it.
+    pub fn policy(&self) -> String {
+        let lines = self.banner.lines().map(str::trim);
+        let policy = lines.filter(|line| line.starts_with("witness ") || line.starts_with("quorum "));
+        policy.map(|line| format!("{line}\n")).collect()
+    }
+
     fn vkey(&self) -> VerifierKey {
         let line = self.banner.lines().find_map(|line| line.strip_prefix("  verification key  ")).unwrap();
         VerifierKey::parse(line).unwrap()
     }
 
     /// Status and body; `None` if it went away before it answered.
-    fn add(&self, body: &str) -> Option<(u16, String)> {
+    pub fn add(&self, body: &str) -> Option<(u16, String)> {
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let mut answer = config.new_agent().post(format!("{}/add-checkpoint", self.url)).send(body).ok()?;
         Some((answer.status().as_u16(), answer.body_mut().read_to_string().ok()?))
@@ -99,7 +106,7 @@ impl Witness {
         (self.child.wait().unwrap().code(), told)
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

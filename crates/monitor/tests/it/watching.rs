@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use monitor::{Kind, LookError, State, Step};
+use monitor::{HttpSource, Kind, LookError, Source, State, Step};
 use net::{Answer, NetError};
 use tlog::{Checkpoint, Hash, Origin, SigningKey, UnverifiedCheckpoint, sign_checkpoint, verify_consistency};
 
@@ -285,8 +285,10 @@ fn a_quorum_that_is_not_met_is_told() {
     bench.put("checkpoint.witnessed", cosigned(&history, 200, 1_700_000_600));
     assert!(bench.kinds().is_empty());
     bench.clock.advance(601_000);
+    // What the witnesses saw was something else: the log has signed both.
     bench.put("checkpoint.witnessed", cosigned(&history.clone().with(1, b"x"), 200, 1_700_001_200));
-    assert!(bench.kinds().contains(&Kind::Quorum));
+    let found = bench.kinds();
+    assert!(found.contains(&Kind::Quorum) && found.contains(&Kind::Fork), "{found:?}");
 }
 
 #[test]
@@ -327,4 +329,38 @@ fn a_state_that_is_of_another_log_is_not_taken_for_this_one() {
     let path = std::fs::read_dir(bench.dir.path().join("state")).unwrap().next().unwrap().unwrap().path();
     std::fs::write(path.join("checkpoint"), "not a note").unwrap();
     assert!(matches!(bench.look(), Err(LookError::Kept(_))));
+}
+
+#[test]
+fn what_witnesses_have_cosigned_is_held_against_what_the_log_shows() {
+    let history = History::of(600);
+    let mut bench = Bench::new();
+    bench.policy = Some(policy());
+    bench.silence = Some(Duration::from_secs(600));
+    bench.show(&history, 300);
+    bench.look().unwrap();
+    let place = format!("https://witness.example/w/{}/checkpoint", tlog::origin_hash(key().name()));
+    let ask = |note: Option<String>| {
+        match note {
+            Some(note) => bench.net.put(&place, Answer::new(200, note)),
+            None => bench.net.remove(&place),
+        }
+        let witness = HttpSource::new(bench.net.clone(), "https://witness.example/w", None);
+        let witnesses: [(String, Box<dyn Source>); 1] = [("w".to_owned(), Box::new(witness))];
+        let asked = bench.watch(None, |watch| watch.ask_witnesses(&witnesses)).unwrap();
+        (kinds(&asked.findings), asked.silent.len())
+    };
+    // It never cosigned; it is behind; it is where we are.
+    assert_eq!(ask(None), (vec![], 0));
+    assert_eq!(ask(Some(cosigned(&history, 100, 1))), (vec![], 0));
+    assert_eq!(ask(Some(cosigned(&history, 300, 1))), (vec![], 0));
+    // It was shown another history, or the log shows less than it has signed.
+    assert_eq!(ask(Some(cosigned(&history.clone().with(9, b"x"), 100, 1))), (vec![Kind::Fork], 0));
+    assert_eq!(ask(Some(cosigned(&history, 400, 1))), (vec![Kind::Rollback], 0));
+    // A log that asks its witnesses first shows it a moment later.
+    bench.net.once("log/checkpoint", Ok(Answer::new(200, history.signed(300))));
+    bench.show(&history, 400);
+    assert_eq!(ask(Some(cosigned(&history, 400, 1))), (vec![], 0));
+    // What is no checkpoint of this log says nothing about it.
+    assert_eq!(ask(Some("nonsense".to_owned())), (vec![], 1));
 }

@@ -280,6 +280,28 @@ fn a_mirror_is_kept_checked_and_verified_and_one_changed_byte_in_it_is_named() {
     assert!(damage["detail"].as_str().unwrap().contains("entry 261"), "{bad}");
 }
 
+#[test]
+fn a_mirror_that_was_killed_at_any_time_goes_on_and_ends_whole() {
+    let rig = Rig::new();
+    rig.write("given.toml", "[open]\nbundles = true\n");
+    let server = rig.up(&["--settings", "given.toml"]);
+    let key = server.vkey();
+    append(&rig, &server, "alice", 20_000);
+    let args = ["monitor", &server.url, "--key", &key, "--once", "--mirror", "mirror"];
+    for pause in [5, 20, 40, 80, 160] {
+        let mut child = rig.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        sleep(Duration::from_millis(pause));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if rig.path("mirror/checkpoint").exists() {
+            rig.run(&["verify", "mirror", "--key", &key]).ok();
+        }
+    }
+    let done = monitor(&rig, &server.url, &key, &["--mirror", "mirror"]).ok();
+    assert!(done.json()["mirrored"].as_u64() >= Some(20_000));
+    rig.run(&["verify", "mirror", "--key", &key]).ok();
+}
+
 /// What a monitor with a mirror says of a server of which one answer is changed.
 #[track_caller]
 fn check_liar(path: &'static str, change: fn(&mut Vec<u8>), kind: &str) {

@@ -277,6 +277,8 @@ fn kills_at_any_time_lose_no_answer() {
         while answered < 230 {
             match witness.add(&log.request(answered, answered + 1)) {
                 Some((200, _)) => answered += 1,
+                // Killed before its very first answer, it may have kept what it was asked.
+                Some((409, told)) if answered == 0 && told.trim() == "1" => answered = 1,
                 Some(other) => panic!("{other:?}"),
                 None => break,
             }

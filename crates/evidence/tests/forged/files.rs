@@ -181,6 +181,19 @@ fn a_segment_is_the_one_that_was_put_on_record() {
     }
 }
 
+/// Where the log that should say so is damaged too.
+#[test]
+fn entries_whose_segment_is_lost_with_its_record_are_told() {
+    let mut forge = Forge::new();
+    forge.segments.remove(0);
+    let (mut data, keys) = forge.store();
+    data.get_mut(&layout::wal_file(1)).unwrap()[300] ^= 1;
+    let damage = verify(&data, Some(&keys)).damage;
+    let dir = layout::segment_dir(LEDGER, evidence::segment::Class::Events);
+    let lost = damage.iter().find(|damage| damage.file == dir).unwrap();
+    assert_eq!((lost.kind, &lost.entries), (DamageKind::Missing, &entries(0, SEALED)));
+}
+
 #[test]
 fn a_segment_lies_under_its_own_name() {
     let (mut data, keys) = Forge::new().store();

@@ -5,6 +5,7 @@
 mod entries;
 mod files;
 mod forge;
+mod kept;
 mod memory;
 mod small;
 

@@ -2,18 +2,25 @@ use std::collections::BTreeMap;
 use std::io;
 
 use evidence::verify::{Medium, Report, Settings, verify_store};
+use tlog::VerifierKey;
 
 /// Files by their path.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Verifies a store, without its keys if none are given.
 pub fn verify(data: &Files, keys: Option<&Files>) -> Report {
-    let keys = keys.map(Memory);
-    let keys = keys.as_ref().map(|keys| keys as &dyn Medium);
-    verify_store(&Memory(data), keys, &Settings { key: None, threads: 1, progress: &|_, _| {} })
+    verify_with(data, keys, None)
 }
 
-struct Memory<'a>(&'a Files);
+/// Verifies a store with a key from outside.
+pub fn verify_with(data: &Files, keys: Option<&Files>, key: Option<&VerifierKey>) -> Report {
+    let keys = keys.map(Memory);
+    let keys = keys.as_ref().map(|keys| keys as &dyn Medium);
+    verify_store(&Memory(data), keys, &Settings { key, threads: 1, progress: &|_, _| {} })
+}
+
+/// A directory in memory.
+pub struct Memory<'a>(pub &'a Files);
 
 impl Medium for Memory<'_> {
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {

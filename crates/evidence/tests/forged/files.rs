@@ -46,9 +46,11 @@ fn every_tree_file_that_is_changed_or_cut_is_named() {
 /// What a power cut may leave undone lies above what is sealed.
 #[test]
 fn only_young_tree_files_may_be_missing_and_only_after_a_cut() {
+    // The log may still hold what is sealed; that makes up for none of its files.
     let mut forge = Forge::new();
-    forge.stopped = false;
+    (forge.stopped, forge.log_from) = (false, 0);
     let (data, keys) = forge.store();
+    assert_eq!(verify(&data, Some(&keys)).verdict(), Verdict::Proven);
     for (path, may) in [("0/000", false), ("entries/000", false), ("0/001.p/22", true), ("1/000.p/1", true)] {
         let mut other = data.clone();
         other.get_mut(&tile(path)).unwrap().pop();
@@ -138,6 +140,23 @@ fn the_log_begins_where_the_segments_end() {
     forge.stopped = false;
     forge.signed = Some(SEALED + 2);
     told(&forge, DamageKind::Contradiction, detail);
+}
+
+/// Also one that holds nothing that is not elsewhere.
+#[test]
+fn every_log_file_from_the_floor_on_is_there() {
+    let (mut data, keys) = Forge::new().store();
+    edit_register(&mut data, |register| register.wal_floor = 0);
+    let damage = only(&verify(&data, Some(&keys)), DamageKind::Missing, "the write-ahead file is missing");
+    assert_eq!(damage.file, layout::wal_file(0));
+}
+
+#[test]
+fn the_log_holds_the_entries_of_the_tree() {
+    let mut forge = Forge::new();
+    forge.altered = Some(SEALED + 5);
+    let detail = "the group holds other entries than the tree";
+    told_without_keys(&forge, DamageKind::Contradiction, detail);
 }
 
 #[test]

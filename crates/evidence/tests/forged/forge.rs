@@ -51,6 +51,8 @@ pub struct Forge {
     pub renumbered: Option<(u64, u64)>,
     /// Index at which the log begins.
     pub log_from: u64,
+    /// Index of an entry that the log holds with another time.
+    pub altered: Option<u64>,
     /// Whether the log holds a part of a ledger that nobody knows.
     pub stranger: bool,
     /// How many entries the checkpoint covers, if not all.
@@ -148,6 +150,7 @@ impl Forge {
             misplaced: Vec::new(),
             renumbered: None,
             log_from: SEALED,
+            altered: None,
             stranger: false,
             signed: None,
             stopped: true,
@@ -249,7 +252,9 @@ impl Forge {
             count: (records.len() - first) as u32,
             last: false,
         };
-        let (entries, clear) = (entries[first..].concat(), clear.pack(1));
+        let (mut entries, clear) = (entries.to_vec(), clear.pack(1));
+        self.altered.iter().for_each(|at| entries[*at as usize][9] ^= 1);
+        let entries = entries[first..].concat();
         let sealed = sealer().seal([6; 24], &place.aad(), &secret.pack(1));
         let part =
             Part { ledger: ID, first: self.log_from, entries: &entries, clear: &clear, sealed: &sealed };

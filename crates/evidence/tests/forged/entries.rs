@@ -87,6 +87,17 @@ fn a_sequence_has_no_hole() {
     }
 }
 
+/// In segment and log, encrypted and in clear.
+#[test]
+fn a_record_is_what_its_entry_commits_to() {
+    for at in [5, 6, SEALED + 5, SEALED + 6] {
+        let mut forge = Forge::new();
+        forge.story[at as usize].replaced = Some(br#"{"message":"nothing happened"}"#.to_vec());
+        let damage = told(&forge, DamageKind::Payload, "facets do not match the commitment");
+        assert_eq!(damage.entries, entries(at, at + 1));
+    }
+}
+
 #[test]
 fn a_facet_is_absent_only_where_a_record_says_so() {
     for at in [5, 6, SEALED + 5, SEALED + 6] {

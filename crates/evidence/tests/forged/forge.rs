@@ -71,6 +71,8 @@ pub struct Told {
     pub absent: Vec<Facet>,
     /// Whether the entry is of a kind that nobody knows.
     pub unknown: bool,
+    /// What is stored as `content` in place of what the entry commits to.
+    pub replaced: Option<Vec<u8>>,
 }
 
 /// A segment of the first [`SEALED`] entries.
@@ -109,7 +111,7 @@ pub fn genesis() -> Genesis {
 impl Told {
     /// A record by the ledger itself.
     pub fn control(kind: Kind, draft: FacetDraft) -> Self {
-        Self { kind, stamp: stamp(0), draft, absent: Vec::new(), unknown: false }
+        Self { kind, stamp: stamp(0), draft, absent: Vec::new(), unknown: false, replaced: None }
     }
 
     pub fn heartbeat() -> Self {
@@ -118,7 +120,14 @@ impl Told {
 
     pub fn event() -> Self {
         let event = json::parse(br#"{"class_uid":6003,"message":"secret"}"#).unwrap();
-        Self { kind: Kind::Event, stamp: stamp(1), draft: split(&event), absent: Vec::new(), unknown: false }
+        Self {
+            kind: Kind::Event,
+            stamp: stamp(1),
+            draft: split(&event),
+            absent: Vec::new(),
+            unknown: false,
+            replaced: None,
+        }
     }
 }
 
@@ -308,6 +317,9 @@ impl Told {
         let entry = Entry { kind: self.kind, received_ms, source, epoch, sequence, commitment };
         let (mut entry, control) = (entry.encode(), self.kind.is_control());
         entry[1] = if self.unknown { 200 } else { entry[1] };
+        if let Some(content) = &self.replaced {
+            facets[Facet::Content as usize] = content.clone();
+        }
         if self.absent.is_empty() {
             return Record { entry, control, opening, facets };
         }

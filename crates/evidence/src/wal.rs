@@ -469,6 +469,44 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_what_the_next_one_says_of_it() {
+        let bytes = file(3);
+        let groups = scan(&bytes, 0).unwrap().groups;
+        let kept = groups[2].offset;
+        let rest = Sha256::digest(&bytes[kept as usize..]).into();
+        let next = Previous { number: 1, kept, chain: groups[1].hash, length: bytes.len() as u64, rest };
+        let register = WalPosition { file: 2, offset: 0, chain: [0; 32] };
+        let said = |next: &Previous| check(&bytes, 1, Some(next), &register, false).map(|(_, kept)| kept);
+        assert_eq!(said(&next), Ok(kept));
+        let reason = "the file is not what the next one's header says";
+        for other in [
+            Previous { number: 7, ..next.clone() },
+            Previous { kept: groups[1].offset, ..next.clone() },
+            Previous { chain: groups[0].hash, ..next.clone() },
+            Previous { length: next.length + 1, ..next.clone() },
+            Previous { rest: [0; 32], ..next.clone() },
+        ] {
+            assert_eq!(said(&other), Err(DecodeError { offset: other.kept, reason }));
+        }
+    }
+
+    #[test]
+    fn a_log_that_was_stopped_in_order_ends_where_the_register_says() {
+        let bytes = file(3);
+        let group = scan(&bytes, 0).unwrap().groups[1].clone();
+        let offset = group.offset + group.len as u64;
+        let register = WalPosition { file: 1, offset, chain: group.hash };
+        let end =
+            |len: usize, stopped| check(&bytes[..len], 1, None, &register, stopped).map(|(_, kept)| kept);
+        assert_eq!(end(offset as usize, true), Ok(offset));
+        let reason = "bytes follow the end of a log that was stopped in order";
+        for len in [offset as usize + 9, bytes.len()] {
+            assert_eq!(end(len, true), Err(DecodeError { offset, reason }));
+            assert!(end(len, false).is_ok());
+        }
+    }
+
+    #[test]
     fn groups_of_a_removed_file_in_a_block_that_was_never_written_are_a_torn_tail() {
         let (bytes, other) = (file(3), file_of([8; 16], 4));
         let end = scan(&bytes, 0).unwrap().groups[1].offset as usize;

@@ -260,8 +260,8 @@ impl Sample {
             writer.record(&self.record(index), proof.as_deref()).expect("a good record");
         }
         for index in (0..self.size()).filter(|index| !taken(index)) {
-            let entry = Entry::decode(&self.records[index as usize].entry).expect("an entry");
-            if is_kept(entry.kind) {
+            let entry = Entry::decode(&self.records[index as usize].entry);
+            if entry.is_ok_and(|entry| is_kept(entry.kind)) {
                 writer.control(&self.record(index), &self.inclusion(index)).expect("a good record");
             }
         }

@@ -77,6 +77,9 @@ pub(super) fn check<S: Source + ?Sized>(source: &S, row: &Row, class: Class, giv
             let what = "a line that belongs into the next part";
             outcome.find(Damage::new(Check::Container, &row.name, what).line(line));
         }
+        if class != Class::Control && line > PART_LINES {
+            return;
+        }
         match row::parse(text, std::mem::take(&mut buffers)) {
             Ok(read) => buffers = record(read, line, &row.name, class, given, &mut outcome),
             Err(bad) => {

@@ -1,6 +1,9 @@
 //! A change of any byte is found, and so is one cut off or added.
 
-use export::{Options, Report, verify};
+use export::{Options, Report, Selection, verify};
+use record::entry::Kind;
+use record::facet::FacetDraft;
+use testkit::sample::{Sample, Stored};
 
 use crate::golden::files;
 
@@ -47,6 +50,31 @@ fn what_is_cut_off_or_added_is_found() {
             assert_eq!(check(&[extra, &file].concat()).verdict().word(), "disproven", "{name}");
         }
     }
+}
+
+#[test]
+fn what_a_later_version_wrote_is_undecidable() {
+    let later = |kind: Kind| {
+        let mut sample = Sample::new();
+        let draft = FacetDraft { what: br#"{"type":"later"}"#.to_vec(), ..FacetDraft::default() };
+        sample.control(kind, &draft);
+        sample.event(1, 1, b"{}");
+        sample
+    };
+    let export = |sample: &Sample, end: u64| {
+        let selection = Selection { from: 1, end, ..Selection::default() };
+        sample.export(Vec::new(), sample.about(selection, &[]), &[], &|_| true).0
+    };
+    for kind in [Kind::Key, Kind::Erase, Kind::BatchSignature, Kind::Cut] {
+        let report = check(&export(&later(kind), 4));
+        assert_eq!((report.verdict().exit_code(), report.damaged), (2, 0), "{kind:?}: {:?}", report.damage);
+    }
+    // An entry of another version, beside the range.
+    let mut sample = Sample::new();
+    let stored = sample.records[1].clone();
+    sample.push(Stored { entry: [2; 58], ..stored });
+    let report = check(&export(&sample, 2));
+    assert_eq!((report.verdict().exit_code(), report.damaged), (2, 0), "{:?}", report.damage);
 }
 
 #[test]

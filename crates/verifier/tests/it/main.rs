@@ -4,6 +4,7 @@
 
 mod damage;
 mod drilled;
+mod handed;
 mod kept;
 mod stamps;
 mod store;

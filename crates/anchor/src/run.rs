@@ -146,11 +146,18 @@ impl Anchor {
         Handle(self.lanes.clone())
     }
 
-    /// Stops asking; waits for requests that are under way.
-    pub fn stop(mut self) {
+    /// Stops asking. Requests that are under way are waited for, for at most `patience`: one that takes longer ends with the
+    /// process, and what it brings is not heard.
+    pub fn stop(mut self, patience: Duration) {
         *self.stop.asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.stop.changed.notify_all();
-        self.threads.drain(..).for_each(|thread| drop(thread.join()));
+        let step = Duration::from_millis(5);
+        let mut left = patience;
+        while self.threads.iter().any(|thread| !thread.is_finished()) && left > Duration::ZERO {
+            std::thread::sleep(step);
+            left = left.saturating_sub(step);
+        }
+        self.threads.drain(..).filter(JoinHandle::is_finished).for_each(|thread| drop(thread.join()));
     }
 }
 

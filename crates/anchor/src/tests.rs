@@ -307,7 +307,7 @@ fn a_quorum_opens_the_gate_and_cosigns_what_follows() {
     let status = anchor.handle().of("main").unwrap();
     assert!(status.phase == Phase::Signing && !status.own_suffice && status.witnesses[0].own);
     assert!(status.witnesses[2].trouble.as_ref().unwrap().contains("nobody answers"), "{status:?}");
-    anchor.stop();
+    anchor.stop(Duration::from_secs(5));
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn a_new_ledger_shows_the_empty_tree_first() {
     until("the gate is open", || book.held().is_none());
     book.append(5);
     until("a quorum has cosigned", || kept(&book) == 5);
-    anchor.stop();
+    anchor.stop(Duration::from_secs(5));
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn without_a_quorum_nothing_is_signed_until_it_comes_back() {
     witnesses[2].set(Manner::Silent);
     until("the gate is open", || book.held().is_none());
     until("a quorum has cosigned what was held", || kept(&book) == 13);
-    anchor.stop();
+    anchor.stop(Duration::from_secs(5));
 }
 
 /// A restored backup, an older snapshot, a tail that was cut: the store is a prefix of what was witnessed.
@@ -362,7 +362,7 @@ fn a_store_that_was_set_back_does_not_sign() {
         );
         let records = book.state.lock().unwrap().records.clone();
         assert!(records.len() == 1 && records[0].stopped && records[0].claimed == Some(40), "{records:?}");
-        anchor.stop();
+        anchor.stop(Duration::from_secs(5));
     }
 }
 
@@ -386,7 +386,7 @@ fn a_store_that_was_rewritten_does_not_sign() {
             assert_eq!((alarm.kind, alarm.note.is_some()), (kind, true), "{size}");
         }
         assert!(book.held().is_some() && status.phase == Phase::Starting);
-        anchor.stop();
+        anchor.stop(Duration::from_secs(5));
     }
 }
 
@@ -412,7 +412,7 @@ fn a_witness_that_gets_ahead_stops_signing_for_good() {
     assert_eq!(status.phase, Phase::Stopped);
     assert!(status.witnesses[1].alarm.as_ref().unwrap().note.is_some(), "the copy's checkpoint is kept");
     assert_eq!(book.state.lock().unwrap().records.len(), 1);
-    anchor.stop();
+    anchor.stop(Duration::from_secs(5));
 }
 
 /// A minority that lies can't pass anything off as witnessed; the one lie that stops signatures is named as without proof.
@@ -429,7 +429,7 @@ fn a_minority_of_liars() {
         assert!(status.witnesses[1].trouble.is_some() && status.witnesses[1].size.is_none());
         assert_eq!(status.witnesses[1].alarm.is_some(), lie == Manner::Distrusts);
         assert!(net.calls().len() < 200, "those who fail are not asked all the time");
-        anchor.stop();
+        anchor.stop(Duration::from_secs(5));
     }
     let book = Book::new(leaves("a", 8));
     let witnesses = three([Manner::Honest, Manner::Boasts, Manner::Honest]);
@@ -440,7 +440,7 @@ fn a_minority_of_liars() {
     // At the start it may still think better of it.
     witnesses[1].set(Manner::Honest);
     until("the gate is open", || book.held().is_none());
-    anchor.stop();
+    anchor.stop(Duration::from_secs(5));
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod tls;
 mod tokens;
 mod trace;
 mod view;
+mod witnesses;
 
 pub use limits::Limits;
 pub use metrics::{Supervision, Teller};

@@ -48,6 +48,8 @@ pub struct Limits {
     pub receipts: usize,
     /// For how long `wait=committed` waits for a checkpoint.
     pub commit_wait: Duration,
+    /// For how long `wait=witnessed` waits for witnesses.
+    pub witness_wait: Duration,
 
     /// Blocks mapped at once, over all requests.
     pub mappers: usize,
@@ -96,6 +98,7 @@ impl Default for Limits {
             blocks_in_flight: 4,
             receipts: 8192,
             commit_wait: Duration::from_secs(30),
+            witness_wait: Duration::from_secs(60),
             mappers: 2,
             reads: 16,
             scans: 2,

@@ -51,13 +51,16 @@ pub(crate) async fn receipt(
     let number = ledger.number;
     let read = move |reads: Reads| {
         let record = reads.record(number, index)?;
-        Ok((record, prove(&reads, number, index)?))
+        Ok((record, prove(&reads, number, index)?, prove_witnessed(&reads, number, index)?))
     };
-    let (record, found) = server.read(read).await?;
+    let (record, found, witnessed) = server.read(read).await?;
     let (published, hashes) = found.into_result(index)?;
     let record = record.ok_or_else(|| no_such_entry(index, published.checkpoint.size))?;
-    let proof = ReceiptProof { checkpoint: published.note.clone(), hashes };
-    let receipt = rebuild(ledger, &record, Level::Committed, Some(proof))?;
+    let (level, proof) = match witnessed {
+        Some(proof) => (Level::Witnessed, proof),
+        None => (Level::Committed, ReceiptProof { checkpoint: published.note.clone(), hashes }),
+    };
+    let receipt = rebuild(ledger, &record, level, Some(proof))?;
     Ok(json::response(receipt.to_json()))
 }
 
@@ -124,6 +127,17 @@ fn prove(reads: &Reads, ledger: usize, index: u64) -> Result<Provable, Fault> {
             durable if index < durable => Ok(Provable::Durable),
             durable => Ok(Provable::Missing(durable)),
         },
+    }
+}
+
+/// The place of an entry in the checkpoint that witnesses cosigned, if that covers it.
+fn prove_witnessed(reads: &Reads, ledger: usize, index: u64) -> Result<Option<ReceiptProof>, Fault> {
+    match (reads.published(ledger), reads.witnessed(ledger)) {
+        (Some(at), Some(witnessed)) if index < witnessed.checkpoint.size => {
+            let hashes = reads.inclusion_in(ledger, index, witnessed.checkpoint.size, &at)?;
+            Ok(Some(ReceiptProof { checkpoint: witnessed.note.clone(), hashes }))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -20,7 +20,11 @@ pub(crate) async fn healthz(State(server): State<Arc<Server>>) -> Response {
 /// `GET /readyz`: whether appends may be sent here.
 pub(crate) async fn readyz(State(server): State<Arc<Server>>) -> Response {
     let status = if server.is_stopping() { Status::Stopped } else { server.engine.status() };
-    let (code, body) = health(&status, server.ledgers().len());
+    let (code, mut body) = health(&status, server.ledgers().len());
+    // Appends may be sent all the same: they are recorded, and signed later.
+    let reads = server.engine.reads();
+    let held = server.ledgers().iter().filter(|ledger| reads.signing(ledger.number).reason().is_some());
+    body.insert("signing_held", held.count() as u64);
     (code, json::response(json::text(&Value::Object(body)))).into_response()
 }
 

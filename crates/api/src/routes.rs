@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use crate::server::Server;
 use crate::{
     append, events, handover, ledgers, metrics, openapi, proof, public, records, search, sources, statics,
-    tail, tokens,
+    tail, tokens, witnesses,
 };
 
 /// One route.
@@ -128,7 +128,7 @@ fn records() -> Vec<Route> {
             &["auto", "native", "cloudtrail", "kubernetes-audit"],
             "Format of the events; found out for each by default",
         ),
-        words("wait", &["durable", "committed"], "What to wait for"),
+        words("wait", &["durable", "committed", "witnessed"], "What to wait for"),
         words("receipts", &["none", "full"], "Whether to answer with a receipt for each event"),
         small("source", u32::MAX as u64, "Source to append as, where the token leaves it open"),
         small("epoch", u32::MAX as u64, "Epoch of the first event, for a source that numbers its events"),
@@ -267,6 +267,14 @@ fn administration() -> Vec<Route> {
             &[],
             JSON,
             ledgers::list,
+        ),
+        read(
+            "/v1/witnesses",
+            Some(Action::Ledgers),
+            "How the ledgers the token is for stand with their witnesses",
+            &[],
+            JSON,
+            witnesses::list,
         ),
         read(
             "/v1/sources",

@@ -236,6 +236,18 @@ impl Server {
         self.supervision.get()
     }
 
+    /// How a ledger stands with its witnesses, if it has any.
+    pub(crate) fn witnesses(&self, ledger: &str) -> Option<anchor::LedgerStatus> {
+        self.supervision()?.witness.as_ref()?.of(ledger)
+    }
+
+    /// Puts on record which policy names the witnesses of this run.
+    pub fn witnessed_by(&self, policy_sha256: &[u8; 32]) {
+        let mut access = Access::new("server.witness-policy");
+        access.more.push(("policy_sha256", hex::encode(policy_sha256)));
+        self.audit.note(None, &access);
+    }
+
     /// Ends streams that would go on for ever.
     pub(crate) fn begin_to_stop(&self) {
         self.stopping.store(true, Ordering::Release);

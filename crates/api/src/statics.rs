@@ -24,6 +24,7 @@ const FOR_EVER_PRIVATE: &str = "private, max-age=31536000, immutable";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Resource {
     Checkpoint,
+    Witnessed,
     Tile(Tile),
     Bundle { index: u64, width: u16 },
 }
@@ -35,6 +36,9 @@ impl Resource {
         if path == "checkpoint" {
             return Some(Self::Checkpoint);
         }
+        if path == "checkpoint.witnessed" {
+            return Some(Self::Witnessed);
+        }
         if let Ok((index, width)) = parse_bundle_path(path) {
             return Some(Self::Bundle { index, width });
         }
@@ -42,7 +46,7 @@ impl Resource {
     }
 }
 
-/// `GET /<prefix>/checkpoint`, `/<prefix>/tile/<L>/<N>[.p/<W>]`, `/<prefix>/tile/entries/<N>[.p/<W>]`
+/// `GET /<prefix>/checkpoint`, `/<prefix>/checkpoint.witnessed`, `/<prefix>/tile/<L>/<N>[.p/<W>]`, `/<prefix>/tile/entries/<N>[.p/<W>]`
 pub(crate) async fn resource(
     State(server): State<Arc<Server>>,
     caller: Caller,
@@ -53,7 +57,7 @@ pub(crate) async fn resource(
     let (prefix, path) = path.split_once('/').ok_or_else(missing)?;
     let resource = Resource::parse(path).ok_or_else(missing)?;
     let open = match resource {
-        Resource::Checkpoint | Resource::Tile(_) => server.open.tiles,
+        Resource::Checkpoint | Resource::Witnessed | Resource::Tile(_) => server.open.tiles,
         Resource::Bundle { .. } => server.open.bundles,
     };
     let ledger = server.ledger_at(prefix);
@@ -70,6 +74,10 @@ pub(crate) async fn resource(
         Resource::Checkpoint => match server.engine.reads().published(ledger) {
             Some(published) => Ok(typed("text/plain; charset=utf-8", "no-cache", published.note.clone())),
             None => Err(Problem::unavailable("the first checkpoint is not published yet", 1000)),
+        },
+        Resource::Witnessed => match server.engine.reads().witnessed(ledger) {
+            Some(witnessed) => Ok(typed("text/plain; charset=utf-8", "no-cache", witnessed.note.clone())),
+            None => Err(Problem::not_found("no quorum of witnesses has cosigned a checkpoint of this ledger")),
         },
         Resource::Tile(tile) => {
             let hashes = server.read(move |reads| reads.tile(ledger, tile)).await?.ok_or_else(beyond)?;
@@ -95,6 +103,7 @@ mod tests {
             ("tile/1/x001/234.p/7", tile(1, 1234, 7)),
             ("tile/entries/005", Some(Resource::Bundle { index: 5, width: 256 })),
             ("tile/entries/005.p/1", Some(Resource::Bundle { index: 5, width: 1 })),
+            ("checkpoint.witnessed", Some(Resource::Witnessed)),
             ("checkpoint/", None),
             ("checkpoint?", None),
             ("tile/0/0", None),

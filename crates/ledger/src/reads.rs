@@ -184,6 +184,18 @@ impl Reads {
         inclusion_proof(index, at.checkpoint.size, &tiles).map_err(|error| tiles.fault(error))
     }
 
+    /// Proof that `index` is in the tree of the first `size` entries of a checkpoint.
+    pub fn inclusion_in(
+        &self,
+        ledger: usize,
+        index: u64,
+        size: u64,
+        at: &Published,
+    ) -> Result<Vec<Hash>, Fault> {
+        let tiles = self.tiles(ledger, at);
+        inclusion_proof(index, size, &tiles).map_err(|error| tiles.fault(error))
+    }
+
     /// Proof that the tree of a checkpoint begins with the tree of `old` entries.
     pub fn consistency(&self, ledger: usize, old: u64, at: &Published) -> Result<Vec<Hash>, Fault> {
         let tiles = self.tiles(ledger, at);

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,32 +31,67 @@ impl Signing {
 ///
 /// A ledger that has no gate here always signs.
 #[derive(Clone, Default)]
-pub struct SigningGates(Arc<BTreeMap<String, Mutex<Signing>>>);
+pub struct SigningGates(Arc<Gates>);
+
+#[derive(Default)]
+struct Gates {
+    has: Has,
+    /// What a gate is when it is first looked at.
+    since_ms: u64,
+    reason: String,
+    states: Mutex<BTreeMap<String, Arc<Mutex<Signing>>>>,
+}
+
+/// Which ledgers have a gate.
+#[derive(Debug, Default)]
+enum Has {
+    #[default]
+    None,
+    These(BTreeSet<String>),
+    All,
+}
 
 impl SigningGates {
     /// A gate, held from the start, for each of these ledgers.
     pub fn held(ledgers: impl IntoIterator<Item = String>, since_ms: u64, reason: &str) -> Self {
-        let held = || Mutex::new(Signing::Held { since_ms, reason: reason.to_owned() });
-        Self(Arc::new(ledgers.into_iter().map(|name| (name, held())).collect()))
+        Self::with(Has::These(ledgers.into_iter().collect()), since_ms, reason)
+    }
+
+    /// A gate, held from the start, for every ledger that there is or will be.
+    pub fn held_all(since_ms: u64, reason: &str) -> Self {
+        Self::with(Has::All, since_ms, reason)
+    }
+
+    fn with(has: Has, since_ms: u64, reason: &str) -> Self {
+        Self(Arc::new(Gates { has, since_ms, reason: reason.to_owned(), states: Mutex::default() }))
+    }
+
+    /// Whether a ledger has a gate.
+    pub fn has(&self, ledger: &str) -> bool {
+        match &self.0.has {
+            Has::None => false,
+            Has::These(names) => names.contains(ledger),
+            Has::All => true,
+        }
     }
 
     /// Whether a ledger signs.
     pub fn state(&self, ledger: &str) -> Signing {
-        self.0.get(ledger).map_or(Signing::Allowed, |gate| lock(gate).clone())
+        self.gate(ledger).map_or(Signing::Allowed, |gate| lock(&gate).clone())
     }
 
     /// Lets a ledger sign what it has.
     pub fn release(&self, ledger: &str) {
-        if let Some(gate) = self.0.get(ledger) {
-            *lock(gate) = Signing::Allowed;
+        if let Some(gate) = self.gate(ledger) {
+            *lock(&gate) = Signing::Allowed;
         }
     }
 
     /// Keeps a ledger from signing. Once this returns no signature leaves that had not left before; one that is under way
     /// is waited for. What was held already is held since then, for the new reason.
     pub fn hold(&self, ledger: &str, now_ms: u64, why: &str) {
-        let Some(gate) = self.0.get(ledger) else { return };
-        let mut state = lock(gate);
+        let Some(gate) = self.gate(ledger) else { return };
+        let mut state = lock(&gate);
         let since_ms = match *state {
             Signing::Held { since_ms, .. } => since_ms,
             Signing::Allowed => now_ms,
@@ -66,15 +101,25 @@ impl SigningGates {
 
     /// Runs `sign` if the ledger may sign; the gate can't be shut until it returns.
     pub(crate) fn pass<T>(&self, ledger: &str, sign: impl FnOnce() -> T) -> Option<T> {
-        let Some(gate) = self.0.get(ledger) else { return Some(sign()) };
-        let state = lock(gate);
+        let Some(gate) = self.gate(ledger) else { return Some(sign()) };
+        let state = lock(&gate);
         (*state == Signing::Allowed).then(sign)
+    }
+
+    fn gate(&self, ledger: &str) -> Option<Arc<Mutex<Signing>>> {
+        if !self.has(ledger) {
+            return None;
+        }
+        let Gates { since_ms, reason, .. } = &*self.0;
+        let held = || Arc::new(Mutex::new(Signing::Held { since_ms: *since_ms, reason: reason.clone() }));
+        let mut states = self.0.states.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(states.entry(ledger.to_owned()).or_insert_with(held).clone())
     }
 }
 
 impl fmt::Debug for SigningGates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.keys()).finish()
+        self.0.has.fmt(f)
     }
 }
 
@@ -107,6 +152,14 @@ mod tests {
             gates.state("main"),
             Signing::Held { since_ms: 9, reason: "a witness is ahead".to_owned() }
         );
+    }
+
+    #[test]
+    fn all_ledgers_may_have_one() {
+        let gates = SigningGates::held_all(5, "nobody has answered");
+        gates.release("main");
+        assert_eq!((gates.pass("main", || ()), gates.pass("other", || ())), (Some(()), None));
+        assert!(gates.has("third") && !SigningGates::default().has("third"));
     }
 
     #[test]

@@ -274,6 +274,8 @@ pub(crate) enum Wait {
     Durable,
     /// In a signed checkpoint
     Committed,
+    /// Cosigned by enough witnesses
+    Witnessed,
 }
 
 impl Wait {
@@ -281,6 +283,7 @@ impl Wait {
         match self {
             Wait::Durable => "durable",
             Wait::Committed => "committed",
+            Wait::Witnessed => "witnessed",
         }
     }
 }

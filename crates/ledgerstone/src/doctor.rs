@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cli;
 use crate::client;
 use crate::failure::{About, Failure};
-use crate::server::tls_files;
+use crate::server::{Witnesses, tls_files};
 use crate::settings::Settings;
 use crate::terminal::{self, Paint};
 use crate::time::rfc3339;
@@ -44,8 +44,8 @@ struct Finding {
 pub(crate) fn run(args: cli::Doctor) -> Result<(), Failure> {
     let data = &args.server.data;
     let keys = args.keys.clone().unwrap_or_else(|| verifier::default_keys(data));
-    let mut findings = vec![tier()];
-    findings.extend(residual_risks());
+    let tier = Tier::of(data);
+    let mut findings = tier.findings();
     match data.is_dir() {
         true => findings.extend(directories(data, &keys)?),
         false => findings.push(Finding {
@@ -57,10 +57,13 @@ pub(crate) fn run(args: cli::Doctor) -> Result<(), Failure> {
     }
     findings.push(clock());
     findings.extend(server(&args.server));
+    if tier != Tier::LocalOnly {
+        findings.extend(witnesses(&args.server));
+    }
     let mend = findings.iter().filter(|finding| finding.level == Level::Mend).count();
     if args.server.json {
         let rows: Vec<Value> = findings.iter().map(Finding::to_json).collect();
-        client::print_json(&json!({ "tier": "local only", "to_mend": mend, "findings": rows }))?;
+        client::print_json(&json!({ "tier": tier.name(), "to_mend": mend, "findings": rows }))?;
     } else {
         let paint = Paint::for_stdout();
         terminal::print(&findings.iter().map(|finding| finding.line(paint)).collect::<String>())?;
@@ -84,29 +87,132 @@ fn risk(what: &'static str, found: impl Into<String>, advice: impl Into<String>)
     Finding { level: Level::Risk, what, found: found.into(), advice: Some(advice.into()) }
 }
 
-fn tier() -> Finding {
-    good("tier", "local only: any change to what is recorded is found, but for the risks named next")
+/// What the deployment can and can't detect (DESIGN section 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Tier {
+    /// Nobody outside has seen anything.
+    LocalOnly,
+    /// Witnesses, but the owner's own are enough for the quorum.
+    OwnWitnesses,
+    /// A quorum needs at least one witness of somebody else.
+    ForeignWitness,
+    /// There are settings for witnesses that no server would start with.
+    Unusable(String),
 }
 
-/// What this tier can't detect, in plain words.
-fn residual_risks() -> Vec<Finding> {
-    vec![
-        risk(
-            "rollback",
-            "whoever can write the disk may put back an older state of the whole store unseen",
-            "keep checkpoints or receipts elsewhere and compare: ledgerstone verify --kept FILE",
-        ),
-        risk(
-            "stolen key",
-            "whoever has the signing key may rewrite the ledger and sign it anew",
-            "receipts kept elsewhere contradict it; witnesses will, once they can be configured",
-        ),
-        risk(
+impl Tier {
+    /// By the settings in the data directory.
+    fn of(data: &Path) -> Tier {
+        let settings = fs::read_to_string(data.join(layout::SETTINGS)).ok();
+        let Some(Ok(settings)) = settings.map(|text| Settings::parse(&text)) else { return Tier::LocalOnly };
+        match Witnesses::of(data, &settings) {
+            Ok(None) => Tier::LocalOnly,
+            Ok(Some(witnesses)) if witnesses.own_suffice() => Tier::OwnWitnesses,
+            Ok(Some(_)) => Tier::ForeignWitness,
+            Err(failure) => Tier::Unusable(failure.message().to_owned()),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Tier::LocalOnly | Tier::Unusable(_) => "local only",
+            Tier::OwnWitnesses => "own witnesses",
+            Tier::ForeignWitness => "foreign witness",
+        }
+    }
+
+    /// The tier, and what it can't detect, in plain words.
+    fn findings(&self) -> Vec<Finding> {
+        let (found, rollback, stolen) = match self {
+            Tier::LocalOnly | Tier::Unusable(_) => (
+                "local only: any change to what is recorded is found, but for the risks named next".to_owned(),
+                risk(
+                    "rollback",
+                    "whoever can write the disk may put back an older state of the whole store unseen",
+                    "name witnesses (docs/trust.md), or keep checkpoints elsewhere: ledgerstone verify --kept FILE",
+                ),
+                risk(
+                    "stolen key",
+                    "whoever has the signing key may rewrite the ledger and sign it anew",
+                    "name witnesses; receipts kept elsewhere contradict it too",
+                ),
+            ),
+            Tier::OwnWitnesses => (
+                "own witnesses: as local only against you, since your own witnesses are enough for the quorum; a rollback \
+                 or a rewrite by somebody who does not have the witnesses is found"
+                    .to_owned(),
+                risk(
+                    "rollback",
+                    "whoever has this host and your witnesses may put back an older state unseen",
+                    "let the quorum need a witness that somebody else runs",
+                ),
+                risk(
+                    "stolen key",
+                    "whoever has the signing key and your witnesses may rewrite the ledger",
+                    "let the quorum need a witness that somebody else runs",
+                ),
+            ),
+            Tier::ForeignWitness => (
+                "foreign witness: a rollback, and a rewrite with the stolen signing key, are found up to the last \
+                 witnessed size"
+                    .to_owned(),
+                risk(
+                    "rollback",
+                    "what came after the last witnessed size may be cut off unseen",
+                    "wait for `witnessed` where it matters; keep receipts elsewhere",
+                ),
+                risk(
+                    "stolen key",
+                    "whoever has the signing key may rewrite what came after the last witnessed size, and everything \
+                     together with a quorum of witnesses",
+                    "choose witnesses that have nothing to do with one another",
+                ),
+            ),
+        };
+        let lost = risk(
             "lost host",
             "there is one copy: whoever destroys the disk destroys the record",
             "back up data and keys, apart from one another",
-        ),
-    ]
+        );
+        let mut findings = vec![good("tier", found), rollback, stolen, lost];
+        if let Tier::Unusable(why) = self {
+            findings.push(mend("witnesses", why.clone(), "see docs/trust.md; a server would not start with it"));
+        }
+        findings
+    }
+}
+
+/// What the server says of its witnesses.
+fn witnesses(args: &cli::Server) -> Vec<Finding> {
+    const WHAT: &str = "witnesses";
+    let asked = client::Client::new(args).and_then(|client| client.get_json("/v1/witnesses"));
+    let ledgers = match asked {
+        Ok(ledgers) => ledgers.as_array().cloned().unwrap_or_default(),
+        Err(failure) => return vec![mend(WHAT, failure.message(), "start the server, or give a token")],
+    };
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let mut findings = Vec::new();
+    for ledger in &ledgers {
+        let name = text(ledger, "ledger").unwrap_or_default();
+        let count = |name: &str| ledger.get(name).and_then(Value::as_u64);
+        findings.push(match (text(ledger, "signing_held"), count("witnessed")) {
+            (Some(why), _) => mend(WHAT, format!("{name}: nothing is signed: {why}"), "docs/trust.md says what to do"),
+            (None, Some(witnessed)) => {
+                good(WHAT, format!("{name}: a quorum has cosigned {witnessed} of {} entries", count("size").unwrap_or(0)))
+            }
+            (None, None) => risk(WHAT, format!("{name}: no quorum has cosigned anything yet"), "wait a moment"),
+        });
+        for witness in ledger.get("witnesses").and_then(Value::as_array).into_iter().flatten() {
+            let who = text(witness, "name").unwrap_or_default();
+            if witness.get("alarm").is_some_and(Value::is_object) {
+                let advice = "a fork or a rollback is possible: docs/trust.md says what to do";
+                findings.push(mend(WHAT, format!("{name}: witness {who} has refused a checkpoint"), advice));
+            } else if let Some(trouble) = text(witness, "trouble") {
+                findings.push(mend(WHAT, format!("{name}: witness {who}: {trouble}"), "see docs/trust.md"));
+            }
+        }
+    }
+    findings
 }
 
 fn directories(data: &Path, keys: &Path) -> Result<Vec<Finding>, Failure> {

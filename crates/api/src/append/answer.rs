@@ -1,11 +1,11 @@
 //! The answer to an append that went well.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::response::Response;
-use ledger::{Fault, Published, Reads, Recorded};
+use ledger::{Fault, Reads, Recorded};
 use record::commit::Salt;
 use record::facet::TABLE_VERSION;
 use record::json::{Object, Value};
@@ -14,6 +14,7 @@ use tlog::hash::Hash;
 use tlog::proof::{ProofBuildError, TileSource, inclusion_proof};
 use tlog::tile::Tile;
 
+use super::Signed;
 use super::params::Params;
 use super::tally::{Tally, ranges_value};
 use crate::json;
@@ -24,38 +25,38 @@ use crate::stream;
 /// Receipts made in one go; an answer holds no more of them in memory as text.
 const RECEIPTS: usize = 64;
 
-/// Makes the answer. With a checkpoint its level is `committed`, and the receipts come with their proofs.
+/// Makes the answer. With a checkpoint its level is that of the checkpoint, and the receipts come with their proofs.
 pub(super) async fn answer(
     server: &Server,
     ledger: &Ledger,
     params: &Params,
     tally: Tally,
-    published: Option<Arc<Published>>,
+    signed: Option<Signed>,
 ) -> Result<Response, Problem> {
-    let mut head = head(ledger, params.source, &tally, published.as_deref());
+    let mut head = head(ledger, params.source, &tally, signed.as_ref());
     if !params.receipts {
         return Ok(json::response(json::text(&Value::Object(head))));
     }
     head.insert("receipts_omitted", tally.receipts_omitted);
-    let (recorded, proofs) = match &published {
+    let (recorded, proofs) = match &signed {
         None => (tally.receipts, None),
         Some(at) => {
-            let (number, at, receipts) = (ledger.number, at.clone(), tally.receipts);
+            let (number, size, receipts) = (ledger.number, at.size, tally.receipts);
             let prove = move |reads: Reads| {
-                let proofs = proofs(&reads, number, &at, &receipts)?;
+                let proofs = proofs(&reads, number, size, &receipts)?;
                 Ok((receipts, Some(proofs)))
             };
             server.read(prove).await?
         }
     };
-    let maker = Maker { origin: ledger.info.origin.clone(), id: ledger.info.id, published, recorded, proofs };
+    let maker = Maker { origin: ledger.info.origin.clone(), id: ledger.info.id, signed, recorded, proofs };
     Ok(json::response(body(&Value::Object(head), maker)))
 }
 
-fn head(ledger: &Ledger, source: u32, tally: &Tally, published: Option<&Published>) -> Object<'static> {
+fn head(ledger: &Ledger, source: u32, tally: &Tally, signed: Option<&Signed>) -> Object<'static> {
     let ends = tally.ends();
     let index = |index: Option<u64>| index.map_or(Value::Null, Value::from);
-    let level = if published.is_some() { Level::Committed } else { Level::Durable };
+    let level = signed.map_or(Level::Durable, |signed| signed.level);
     let mut head = Object::from_iter([
         ("ledger", Value::from(ledger.info.name.clone())),
         ("origin", Value::from(ledger.info.origin.clone())),
@@ -72,8 +73,8 @@ fn head(ledger: &Ledger, source: u32, tally: &Tally, published: Option<&Publishe
     if tally.duplicates > 0 {
         head.insert("compared", !tally.uncompared);
     }
-    if let Some(published) = published {
-        head.insert("checkpoint", published.note.clone());
+    if let Some(signed) = signed {
+        head.insert("checkpoint", signed.note.clone());
     }
     head
 }
@@ -105,7 +106,7 @@ fn body(head: &Value<'_>, maker: Maker) -> Body {
 struct Maker {
     origin: String,
     id: [u8; 32],
-    published: Option<Arc<Published>>,
+    signed: Option<Signed>,
     recorded: Vec<Recorded>,
     proofs: Option<Vec<Vec<Hash>>>,
 }
@@ -125,14 +126,14 @@ impl Maker {
 
     fn receipt(&self, at: usize) -> Receipt {
         let recorded = &self.recorded[at];
-        let proof = self.published.as_ref().zip(self.proofs.as_ref()).map(|(published, proofs)| {
-            ReceiptProof { checkpoint: published.note.clone(), hashes: proofs[at].clone() }
+        let proof = self.signed.as_ref().zip(self.proofs.as_ref()).map(|(signed, proofs)| {
+            ReceiptProof { checkpoint: signed.note.clone(), hashes: proofs[at].clone() }
         });
         Receipt {
             origin: self.origin.clone(),
             ledger_id: self.id,
             index: recorded.index,
-            level: if self.published.is_some() { Level::Committed } else { Level::Durable },
+            level: self.signed.as_ref().map_or(Level::Durable, |signed| signed.level),
             entry: recorded.entry,
             table_version: TABLE_VERSION,
             salt_5: Salt(recorded.salt_raw),
@@ -142,19 +143,22 @@ impl Maker {
     }
 }
 
-/// The inclusion proof of each record.
+/// The inclusion proof of each record in the tree of the first `size` entries.
 fn proofs(
     reads: &Reads,
     ledger: usize,
-    at: &Published,
+    size: u64,
     recorded: &[Recorded],
 ) -> Result<Vec<Vec<Hash>>, Fault> {
     let tiles = Cached { reads, ledger, tiles: Mutex::default() };
-    let prove = |recorded: &Recorded| match inclusion_proof(recorded.index, at.checkpoint.size, &tiles) {
+    let prove = |recorded: &Recorded| match inclusion_proof(recorded.index, size, &tiles) {
         Ok(proof) => Ok(proof),
         Err(ProofBuildError::Source { error: Some(fault), .. }) => Err(fault),
         // The engine's own reading tells what is wrong.
-        Err(_) => reads.inclusion(ledger, recorded.index, at),
+        Err(_) => match reads.published(ledger) {
+            Some(at) => reads.inclusion_in(ledger, recorded.index, size, &at),
+            None => Err(Fault::Fenced),
+        },
     };
     recorded.iter().map(prove).collect()
 }

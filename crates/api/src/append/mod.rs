@@ -21,7 +21,8 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use ledger::{Published, Signing};
+use ledger::Signing;
+use record::receipt::Level;
 use tokio::sync::{SemaphorePermit, oneshot};
 
 use crate::auth::Caller;
@@ -65,11 +66,11 @@ pub(crate) async fn append(
     let tally = Pump::new(&server, ledger, &params, inbound).run().await;
     server.counters.recorded(tally.added(), tally.repeated());
     let tally = tally.into_result()?;
-    let published = match params.committed {
-        true => Some(committed(&server, ledger, &tally).await?),
-        false => None,
+    let signed = match params.wait {
+        Level::Durable => None,
+        level => Some(signed(&server, ledger, &tally, level).await?),
     };
-    answer::answer(&server, ledger, &params, tally, published).await
+    answer::answer(&server, ledger, &params, tally, signed).await
 }
 
 /// Decides whether a body is read at all.
@@ -115,17 +116,46 @@ fn too_large(limit: u64) -> Problem {
         .with("limit", limit)
 }
 
-/// Waits for the first checkpoint that covers all of it.
-async fn committed(server: &Server, ledger: &Ledger, tally: &Tally) -> Result<Arc<Published>, Problem> {
+/// A signed checkpoint that was waited for.
+struct Signed {
+    level: Level,
+    size: u64,
+    note: String,
+}
+
+/// Waits for the first checkpoint that covers all of it, or for the first such that witnesses cosigned.
+async fn signed(
+    server: &Server,
+    ledger: &Ledger,
+    tally: &Tally,
+    level: Level,
+) -> Result<Signed, Problem> {
     let (wake, woken) = oneshot::channel();
-    server.engine.reads().when_committed(ledger.number, tally.size(), move |published| {
-        // Whoever asked may have gone.
-        let _ = wake.send(published);
-    });
-    match tokio::time::timeout(server.limits.commit_wait, woken).await {
-        Ok(Ok(published)) => Ok(published),
+    let reads = server.engine.reads();
+    // Whoever asked may have gone: what can't be sent is dropped.
+    match level {
+        Level::Witnessed if server.witnesses(&ledger.info.name).is_none() => {
+            let reason = "all of it is durable; this ledger has no witnesses that could be waited for";
+            return Err(tally.told(Problem::unavailable(reason, BUSY_MS)));
+        }
+        Level::Witnessed => reads.when_witnessed(ledger.number, tally.size(), move |at| {
+            drop(wake.send((at.checkpoint.size, at.note.clone())));
+        }),
+        _ => reads.when_committed(ledger.number, tally.size(), move |at| {
+            drop(wake.send((at.checkpoint.size, at.note.clone())));
+        }),
+    }
+    let limit = match level {
+        Level::Witnessed => server.limits.witness_wait,
+        _ => server.limits.commit_wait,
+    };
+    match tokio::time::timeout(limit, woken).await {
+        Ok(Ok((size, note))) => Ok(Signed { level, size, note }),
         _ => {
-            let reason = match server.engine.reads().signing(ledger.number) {
+            let reads = server.engine.reads();
+            let committed = reads.progress(ledger.number).committed >= tally.size();
+            let reason = match reads.signing(ledger.number) {
+                _ if committed => "all of it is committed; no quorum of witnesses has cosigned it yet".to_owned(),
                 Signing::Allowed => "all of it is durable; no checkpoint covers it yet".to_owned(),
                 Signing::Held { reason, .. } => {
                     format!("all of it is durable; no checkpoint is signed at present: {reason}")

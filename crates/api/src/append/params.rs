@@ -1,4 +1,5 @@
 use access::Grant;
+use record::receipt::Level;
 use wire::Format;
 
 use crate::problem::Problem;
@@ -9,8 +10,8 @@ use crate::query::Query;
 pub(super) struct Params {
     /// The records' format; `None` to go by their shape.
     pub format: Option<Format>,
-    /// Whether to wait for a checkpoint.
-    pub committed: bool,
+    /// What to wait for: durable, committed or witnessed.
+    pub wait: Level,
     /// Whether receipts are wanted.
     pub receipts: bool,
     /// As which source.
@@ -36,7 +37,8 @@ impl Params {
                 Some(name.parse::<Format>().map_err(|error| Problem::bad_query(error.to_string()))?)
             }
         };
-        let committed = query.choice("wait", &[("durable", false), ("committed", true)])?;
+        let levels = [Level::Durable, Level::Committed, Level::Witnessed].map(|level| (level.name(), level));
+        let wait = query.choice("wait", &levels)?;
         let receipts = query.choice("receipts", &[("none", false), ("full", true)])?;
         let numbered = match (query.number("epoch")?, query.number("sequence")?) {
             (None, None) => None,
@@ -44,7 +46,7 @@ impl Params {
             _ => return Err(Problem::numbering("epoch and sequence go together")),
         };
         query.finish()?;
-        Ok(Self { format, committed, receipts, source, numbered })
+        Ok(Self { format, wait, receipts, source, numbered })
     }
 }
 
@@ -72,18 +74,19 @@ mod tests {
 
     #[test]
     fn reads_what_is_asked_for() {
-        let default = Params { format: None, committed: false, receipts: false, source: 1, numbered: None };
+        let default = Params { format: None, wait: Level::Durable, receipts: false, source: 1, numbered: None };
         assert_eq!(parse("", None), Ok(default));
         let all = "format=cloudtrail&wait=committed&receipts=full&epoch=2&sequence=7&source=3";
         let wanted = Params {
             format: Some(Format::CloudTrail),
-            committed: true,
+            wait: Level::Committed,
             receipts: true,
             source: 3,
             numbered: Some((2, 7)),
         };
         assert_eq!(parse(all, None), Ok(wanted));
-        for bad in ["epoch=1", "sequence=1", "wait=soon", "format=x", "receipt=full", "source=x"] {
+        assert_eq!(parse("wait=witnessed", None).map(|params| params.wait), Ok(Level::Witnessed));
+        for bad in ["wait=archived", "epoch=1", "sequence=1", "wait=soon", "format=x", "receipt=full", "source=x"] {
             assert_eq!(parse(bad, None), Err(StatusCode::BAD_REQUEST), "{bad}");
         }
     }

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use anchor::{LedgerStatus, WitnessStatus};
 use evidence::layout;
 use evidence::verify::Verdict;
 use ledger::{Reads, Status};
@@ -30,6 +31,9 @@ pub(super) fn page(server: &Server, reads: &Reads, shown: &[usize]) -> String {
     }
     if let Some(watch) = supervision.and_then(|supervision| supervision.watch.as_ref()) {
         foreign(&mut page, &watch.state());
+    }
+    if let Some(witness) = supervision.and_then(|supervision| supervision.witness.as_ref()) {
+        witnesses(&mut page, server, &witness.status(), shown);
     }
     process::families(&mut page);
     page.into_text()
@@ -70,11 +74,62 @@ fn ledgers(page: &mut Page, server: &Server, reads: &Reads, shown: &[usize], now
     page.family("ledgerstone_sealed_entries", Type::Gauge, "Entries in sealed segments.");
     each(page, &|at| Some(number(reads.progress(at).sealed)));
     page.family(
+        "ledgerstone_signing_held",
+        Type::Gauge,
+        "Whether no checkpoint is signed at present, since witnesses have not answered or have refused.",
+    );
+    each(page, &|at| Some(f64::from(u8::from(reads.signing(at).reason().is_some()))));
+    page.family(
+        "ledgerstone_witnessed_entries",
+        Type::Gauge,
+        "Entries in the newest checkpoint that a quorum of witnesses cosigned; 0 without one.",
+    );
+    each(page, &|at| Some(number(reads.witnessed(at).map_or(0, |at| at.checkpoint.size))));
+    page.family(
         "ledgerstone_checkpoint_age_seconds",
         Type::Gauge,
         "Time since the newest checkpoint of this run was published.",
     );
     each(page, &|at| Some(seconds(now_ms.saturating_sub(reads.published(at)?.at_ms))));
+}
+
+/// What witnesses have said; a witness is named as its policy names it.
+fn witnesses(page: &mut Page, server: &Server, all: &[LedgerStatus], shown: &[usize]) {
+    let names: Vec<&str> = shown.iter().map(|&at| server.ledgers()[at].info.name.as_str()).collect();
+    let all: Vec<&LedgerStatus> =
+        all.iter().filter(|status| names.contains(&status.ledger.as_str())).collect();
+    let each = |page: &mut Page, value: &dyn Fn(&LedgerStatus, &WitnessStatus) -> Option<f64>| {
+        for status in &all {
+            for witness in &status.witnesses {
+                if let Some(value) = value(status, witness) {
+                    page.sample(&[("ledger", &status.ledger), ("witness", &witness.name)], value);
+                }
+            }
+        }
+    };
+    let flag = |is: bool| Some(f64::from(u8::from(is)));
+    page.family(
+        "ledgerstone_witness_lag_entries",
+        Type::Gauge,
+        "Entries of the newest checkpoint that a witness has not cosigned; all of them if none in this run.",
+    );
+    each(page, &|status, witness| Some(number(status.size.saturating_sub(witness.size.unwrap_or(0)))));
+    page.family(
+        "ledgerstone_witness_up",
+        Type::Gauge,
+        "Whether the last question to a witness ended in a cosignature.",
+    );
+    each(page, &|_, witness| flag(witness.trouble.is_none() && witness.size.is_some()));
+    page.family(
+        "ledgerstone_witness_alarm",
+        Type::Gauge,
+        "Whether a witness has refused this ledger's checkpoints: possibly a fork or a rollback.",
+    );
+    each(page, &|_, witness| flag(witness.alarm.is_some()));
+    page.family("ledgerstone_witness_refusals_total", Type::Counter, "Refusals since the start.");
+    for status in &all {
+        page.sample(&[("ledger", status.ledger.as_str())], number(status.refusals));
+    }
 }
 
 fn requests(page: &mut Page, server: &Server) {

@@ -31,6 +31,8 @@ pub struct Supervision {
     pub scrub: Option<scrub::Handle>,
     /// The watch over writes by other processes.
     pub watch: Option<watch::Handle>,
+    /// Those who ask the witnesses.
+    pub witness: Option<anchor::Handle>,
     /// The data directory, for files and free space.
     pub data: Option<PathBuf>,
     /// Told of each answer, on the thread that gives it.

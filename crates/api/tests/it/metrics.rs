@@ -104,9 +104,11 @@ fn what_watches_over_the_store_is_shown() {
     let scrub = scrub::Scrub::start(options, disk, None, env.clone(), |_| {}).unwrap();
     let roots = [watch::Root { label: "", path: data.canonicalize().unwrap() }];
     let foreign = watch::Watch::start(&roots, env, drop).unwrap();
+    let anchor = nobody_to_ask();
     site.server.supervise(api::Supervision {
         scrub: Some(scrub.handle()),
         watch: Some(foreign.handle()),
+        witness: Some(anchor.handle()),
         data: Some(data),
         answered: None,
     });
@@ -141,4 +143,45 @@ fn a_server_that_cannot_record_is_not_ready() {
     assert_eq!(metrics(&site)["ledgerstone_status{state=\"suspended\"}"], 1.0);
     site.temper.set(Mood::Fine);
     wait_until("the server records again", || site.get_as("/readyz", None).status == 200);
+}
+
+/// A policy whose one witness is nowhere.
+fn nobody_to_ask() -> anchor::Anchor {
+    struct Nothing(tlog::SigningKey);
+    impl anchor::Ledger for Nothing {
+        fn name(&self) -> &str {
+            "main"
+        }
+        fn head(&self) -> Result<anchor::Head, String> {
+            let origin = tlog::Origin::new(self.0.name()).unwrap();
+            let checkpoint = tlog::Checkpoint { origin, size: 0, root: tlog::empty_root() };
+            Ok(anchor::Head { note: tlog::sign_checkpoint(&checkpoint, &self.0), checkpoint })
+        }
+        fn proof(&self, _: u64, _: u64) -> Result<Vec<tlog::Hash>, String> {
+            Ok(Vec::new())
+        }
+        fn root(&self, _: u64) -> Result<Option<tlog::Hash>, String> {
+            Ok(None)
+        }
+        fn release(&self) {}
+        fn hold(&self, _: &str) {}
+        fn keep(&self, _: anchor::Head) -> Result<(), String> {
+            Ok(())
+        }
+        fn record(&self, _: &anchor::Refusal) {}
+    }
+    let key = tlog::SigningKey::from_seed("log.example", [1; 32]).unwrap();
+    let witness = tlog::CosigningKey::from_seed("w.example", [2; 32]).unwrap();
+    let policy = format!("witness w {}\nquorum w\n", witness.verifying_key());
+    let rules = anchor::Rules {
+        ledger: "main".to_owned(),
+        origin: "log.example".to_owned(),
+        key: key.verifying_key().clone(),
+        policy: Arc::new(tlog::Policy::parse(&policy).unwrap()),
+        own: Vec::new(),
+        pace: anchor::Pace::default(),
+    };
+    let net = net::HttpNet::new(&net::TlsSettings::default(), net::Plain::Loopback).unwrap();
+    anchor::Anchor::start(vec![(Arc::new(Nothing(key)), rules)], Arc::new(net), Arc::new(SystemEnv::new()))
+        .unwrap()
 }

@@ -7,7 +7,8 @@ use crate::cli::Status;
 use crate::failure::Failure;
 use crate::terminal::{self, Paint};
 
-const COLUMNS: [&str; 6] = ["ledger", "durable", "committed", "sealed", "origin", "verification key"];
+const COLUMNS: [&str; 7] =
+    ["ledger", "durable", "committed", "witnessed", "sealed", "origin", "verification key"];
 
 pub(crate) fn run(args: Status) -> Result<(), Failure> {
     let client = Client::new(&args.server)?;
@@ -17,9 +18,11 @@ pub(crate) fn run(args: Status) -> Result<(), Failure> {
         return Err(client.refused(&answer));
     };
     let ledgers = client.get_json("/v1/ledgers")?;
+    let witnesses = client.get_json("/v1/witnesses")?;
     if args.server.json {
         json::print(&json!({
             "server": client.base(), "status": status, "reason": health.get("reason"), "ledgers": ledgers,
+            "witnesses": witnesses,
         }))?;
     } else {
         let paint = Paint::for_stdout();
@@ -28,9 +31,10 @@ pub(crate) fn run(args: Status) -> Result<(), Failure> {
         let rows: Vec<Vec<String>> =
             ledgers.as_array().map_or(&[][..], Vec::as_slice).iter().map(row).collect();
         terminal::print(&format!(
-            "{}: {word}\n\n{}",
+            "{}: {word}\n\n{}{}",
             client.base(),
-            terminal::table(&COLUMNS, &rows, paint)
+            terminal::table(&COLUMNS, &rows, paint),
+            of_witnesses(&witnesses, paint)
         ))?;
     }
     match status {
@@ -43,8 +47,40 @@ pub(crate) fn run(args: Status) -> Result<(), Failure> {
 }
 
 fn row(ledger: &Value) -> Vec<String> {
-    ["name", "durable", "committed", "sealed", "origin", "vkey"]
+    ["name", "durable", "committed", "witnessed", "sealed", "origin", "vkey"]
         .iter()
         .map(|name| ledger.get(*name).map(json::plain).unwrap_or_default())
         .collect()
+}
+
+/// A line for each witness of each ledger, and why nothing is signed where that is so.
+fn of_witnesses(all: &Value, paint: Paint) -> String {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let (mut rows, mut held) = (Vec::new(), String::new());
+    for ledger in list(all) {
+        let name = json::text(&ledger, "ledger").unwrap_or_default().to_owned();
+        if let Some(why) = json::text(&ledger, "signing_held") {
+            let why = terminal::escape(why);
+            held.push_str(&format!("\n{}: nothing is signed: {why}\n", paint.red(&terminal::escape(&name))));
+        }
+        for witness in list(ledger.get("witnesses").unwrap_or(&Value::Null)) {
+            let member = |name: &str| witness.get(name).map(json::plain).unwrap_or_default();
+            let own = witness.get("own") == Some(&Value::Bool(true));
+            let state = match (json::text(&witness, "trouble"), witness.get("alarm")) {
+                (_, Some(alarm)) if alarm.is_object() => {
+                    format!("refuses: {}", json::text(alarm, "reason").unwrap_or_default())
+                }
+                (Some(trouble), _) => trouble.to_owned(),
+                (None, _) if witness.get("size").is_some_and(Value::is_u64) => "good".to_owned(),
+                _ => "not asked yet".to_owned(),
+            };
+            let whose = if own { "your own" } else { "foreign" };
+            rows.push(vec![name.clone(), member("name"), whose.to_owned(), member("size"), member("lag"), state]);
+        }
+    }
+    if rows.is_empty() {
+        return held;
+    }
+    let columns = ["ledger", "witness", "whose", "cosigned", "lag", "state"];
+    format!("\n{}{held}", terminal::table(&columns, &rows, paint))
 }

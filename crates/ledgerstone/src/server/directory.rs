@@ -48,10 +48,10 @@ pub(super) fn check_apart(data: &Path, keys: &Path) -> Result<(), Failure> {
 pub(super) fn check_outside(data: &Path, file: &Path) -> Result<(), Failure> {
     match resolve(file)?.starts_with(resolve(data)?) {
         true => Err(Failure::trouble(format!(
-            "the files of TLS must not lie inside the data directory: {}",
+            "this file must not lie inside the data directory: {}",
             file.display()
         ))
-        .hint("put it beside that directory: a copy of the data must not be a copy of the key")),
+        .hint("put it beside that directory: only what the server writes lies in it, and a copy of the data must be no copy of a key")),
         false => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod log;
 mod plan;
 mod scrub;
 mod watch;
+mod witness;
 
 use std::io;
 use std::net::TcpListener;
@@ -17,6 +18,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use anchor::Anchor;
 use env::{Env, SystemEnv};
 use ledger::{Engine, Fault};
 use storage::{Disk, KillAt, LocalDisk};
@@ -29,7 +31,7 @@ use crate::terminal;
 use files::Chosen;
 use log::log;
 use plan::Plan;
-pub(crate) use plan::tls_files;
+pub(crate) use plan::{Witnesses, tls_files};
 
 /// How long requests that still run are waited for once the server has stopped listening.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -44,6 +46,9 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     directory::prepare(&plan.keys)?;
     let env: Arc<dyn Env> = Arc::new(SystemEnv::new());
     let tls = plan.tls.clone().map(|files| tls(&plan, files, env.clone())).transpose()?;
+    if let Some(policy) = &chosen.settings.witness_policy {
+        directory::check_outside(&plan.data, &plan.data.join(policy))?;
+    }
     let listener = listen(&plan)?;
     let (data, keys) = (open(&plan.data)?, open(&plan.keys)?);
     chosen.keep(&plan.data, &data)?;
@@ -55,6 +60,7 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     };
     let engine = Engine::start(data, keys, env.clone(), plan.options.clone());
     let engine = Arc::new(engine.map_err(|fault| explain(&fault, &plan))?);
+    let anchor = witness::start(&plan, &engine, &env)?;
     let bound = listener.local_addr().map_err(|error| Failure::trouble(format!("can't listen: {error}")))?;
     let ledgers = engine.reads().ledgers();
     let certified = plan.tls.as_ref().zip(tls.as_ref().map(|tls| tls.status().names));
@@ -73,6 +79,9 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
     let server = server.map_err(|error| Failure::trouble(error.to_string()))?;
     server.started(&chosen.hash(), files::program_hash());
+    if let Some(witness) = &plan.witness {
+        server.witnessed_by(&witness.sha256);
+    }
     // Neither may hold the server: one may take a while to end.
     let (of_scrub, of_foreign) = (Arc::downgrade(&server), Arc::downgrade(&server));
     let scrub = self::scrub::start(&plan, env.clone(), move |alarm| {
@@ -88,6 +97,7 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     server.supervise(api::Supervision {
         scrub: scrub.as_ref().map(::scrub::Scrub::handle),
         watch: foreign.as_ref().map(::watch::Watch::handle),
+        witness: anchor.as_ref().map(Anchor::handle),
         data: Some(plan.data.clone()),
         answered: plan.log_requests.then(|| log::requests(env.clone())),
     });
@@ -97,6 +107,9 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     }
     if let Some(foreign) = foreign {
         foreign.stop();
+    }
+    if let Some(anchor) = anchor {
+        anchor.stop(witness::PATIENCE);
     }
     server.stopped();
     drop(server);

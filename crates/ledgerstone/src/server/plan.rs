@@ -2,19 +2,26 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::Options;
+use env::{Clock, SystemEnv};
+use ledger::{Options, SigningGates};
+use sha2::{Digest, Sha256};
+use tlog::Policy;
 
 use crate::cli::Up;
 use crate::client::DEFAULT_LISTEN;
-use crate::failure::Failure;
+use crate::failure::{About, Failure};
 use crate::settings::{Settings, check_ledger_name};
+use crate::terminal::escape;
 
 /// What verification reads per second unless it is set otherwise.
 const SCRUB_MIB_PER_S: u64 = 8;
 /// How long it pauses between two cycles.
 const SCRUB_PAUSE_S: u64 = 600;
+/// How long a witness is waited for.
+const WITNESS_TIMEOUT_S: u64 = 10;
 
 /// What the server does: flags before settings before defaults.
 #[derive(Debug)]
@@ -30,8 +37,78 @@ pub(crate) struct Plan {
     pub log_json: bool,
     /// Whether each request is logged.
     pub log_requests: bool,
+    /// Who must cosign, if anybody must.
+    pub witness: Option<Witnesses>,
     /// Certificate and key, if there are any: then everything goes over TLS.
     pub tls: Option<api::TlsFiles>,
+}
+
+/// The witnesses of this server's ledgers.
+#[derive(Clone, Debug)]
+pub(crate) struct Witnesses {
+    pub policy: Arc<Policy>,
+    /// SHA-256 of the file.
+    pub sha256: [u8; 32],
+    /// Names of those that the owner runs.
+    pub own: Vec<String>,
+    /// The ledgers; `None` for all.
+    pub ledgers: Option<Vec<String>>,
+    pub timeout: Duration,
+}
+
+impl Witnesses {
+    /// Reads the policy that the settings name.
+    ///
+    /// # Errors
+    /// It can't be read or used, or settings say something about witnesses without one.
+    pub(crate) fn of(data: &Path, settings: &Settings) -> Result<Option<Witnesses>, Failure> {
+        let Some(path) = &settings.witness_policy else {
+            let others = settings.witness_own.is_some() || settings.witness_ledgers.is_some();
+            return match others {
+                true => Err(Failure::trouble("the settings say something about witnesses, but not witness.policy")),
+                false => Ok(None),
+            };
+        };
+        let path = data.join(path);
+        let bytes = std::fs::read(&path).about("read", &path)?;
+        let wrong = |what: String| Failure::trouble(format!("{}: {what}", path.display()));
+        let policy = Policy::parse_bytes(&bytes).map_err(|error| wrong(error.to_string()))?;
+        let own = settings.witness_own.clone().unwrap_or_default();
+        let known = |name: &String| policy.witnesses().iter().any(|witness| witness.name() == *name);
+        if let Some(name) = own.iter().find(|name| !known(name)) {
+            return Err(wrong(format!("it has no witness of the name that witness.own gives: {}", escape(name))));
+        }
+        for witness in policy.witnesses() {
+            if let Some(url) = witness.url() {
+                net::Url::parse(url).map_err(|what| wrong(format!("witness {}: {what}: {}", witness.name(), escape(url))))?;
+            }
+        }
+        Ok(Some(Witnesses {
+            policy: Arc::new(policy),
+            sha256: Sha256::digest(&bytes).into(),
+            own,
+            ledgers: settings.witness_ledgers.clone(),
+            timeout: Duration::from_secs(settings.witness_timeout_s.unwrap_or(WITNESS_TIMEOUT_S)),
+        }))
+    }
+
+    /// Whether those that the owner runs are enough for the quorum.
+    pub(crate) fn own_suffice(&self) -> bool {
+        let names = |key: &tlog::VerifierKey| {
+            let mut witnesses = self.policy.witnesses().iter();
+            witnesses.any(|witness| witness.key() == key && self.own.contains(&witness.name()))
+        };
+        self.policy.quorum(names).met
+    }
+
+    /// The gates of the ledgers, held until a quorum has answered.
+    fn gates(&self, now_ms: u64) -> SigningGates {
+        const WHY: &str = "the witnesses have not been asked yet";
+        match &self.ledgers {
+            Some(names) => SigningGates::held(names.iter().cloned(), now_ms, WHY),
+            None => SigningGates::held_all(now_ms, WHY),
+        }
+    }
 }
 
 impl Plan {
@@ -72,7 +149,11 @@ impl Plan {
         let limits = limits(&settings);
         let log_json = settings.log_format.as_deref() == Some("json");
         let log_requests = settings.log_requests == Some(true);
-        let options = options(up, settings, settings_hash);
+        let witness = Witnesses::of(&up.data, &settings)?;
+        let mut options = options(up, settings, settings_hash);
+        if let Some(witness) = &witness {
+            options.gates = witness.gates(SystemEnv::new().now_ms());
+        }
         Ok(Plan {
             listen,
             data: up.data.clone(),
@@ -83,6 +164,7 @@ impl Plan {
             scrub,
             log_json,
             log_requests,
+            witness,
             tls,
         })
     }

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Origin,
     /// Names of ledgers, at least one.
     Ledgers,
+    /// Any names, at least one.
+    Names,
     /// True or false.
     Switch,
     /// One of these words.
@@ -163,6 +165,33 @@ pub(crate) const KEYS: &[Key] = &[
         kind: number(1, 2_592_000),
         default: "600",
         meaning: "Pause between the end of one full verification and the next.",
+    },
+    Key {
+        path: "witness.policy",
+        kind: Kind::Path,
+        default: "",
+        meaning: "A C2SP tlog-policy: which witnesses cosign checkpoints, where they are and how many are enough. With it \
+                  nothing is signed after a start until a quorum has confirmed that this store is the newest. Relative \
+                  to the data directory and never inside it. See docs/trust.md.",
+    },
+    Key {
+        path: "witness.ledgers",
+        kind: Kind::Ledgers,
+        default: "",
+        meaning: "Ledgers that have witnesses; all of them unless it is set.",
+    },
+    Key {
+        path: "witness.own",
+        kind: Kind::Names,
+        default: "",
+        meaning: "Names of those witnesses of the policy that you run yourself. They prove nothing against you, and \
+                  are shown as such.",
+    },
+    Key {
+        path: "witness.timeout_s",
+        kind: number(1, 60),
+        default: "10",
+        meaning: "How long the answer of a witness is waited for.",
     },
     Key {
         path: "log.format",

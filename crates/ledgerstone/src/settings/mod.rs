@@ -39,6 +39,10 @@ pub(crate) struct Settings {
     pub connections_from_loopback: Option<u64>,
     pub scrub_mib_per_s: Option<u64>,
     pub scrub_pause_s: Option<u64>,
+    pub witness_policy: Option<PathBuf>,
+    pub witness_ledgers: Option<Vec<String>>,
+    pub witness_own: Option<Vec<String>>,
+    pub witness_timeout_s: Option<u64>,
     pub log_format: Option<String>,
     pub log_requests: Option<bool>,
 }
@@ -128,6 +132,10 @@ impl Settings {
                 }
                 ("scrub.mib_per_s", Setting::Number(value)) => settings.scrub_mib_per_s = Some(value),
                 ("scrub.pause_s", Setting::Number(value)) => settings.scrub_pause_s = Some(value),
+                ("witness.policy", Setting::Text(value)) => settings.witness_policy = Some(value.into()),
+                ("witness.ledgers", Setting::Names(value)) => settings.witness_ledgers = Some(value),
+                ("witness.own", Setting::Names(value)) => settings.witness_own = Some(value),
+                ("witness.timeout_s", Setting::Number(value)) => settings.witness_timeout_s = Some(value),
                 ("log.format", Setting::Text(value)) => settings.log_format = Some(value),
                 ("log.requests", Setting::Switch(value)) => settings.log_requests = Some(value),
                 // `read` lets through only what the table of keys names, each with its kind.
@@ -181,6 +189,7 @@ fn read(path: &str, value: &Spanned<DeValue<'_>>) -> Result<Setting, String> {
         },
         Kind::Origin => origin(text()?),
         Kind::Ledgers => ledgers(value),
+        Kind::Names => names(value),
         Kind::Words(words) => match text()? {
             word if words.contains(&word) => Ok(Setting::Text(word.to_owned())),
             _ => Err(format!("must be one of: {}", words.join(", "))),
@@ -217,6 +226,17 @@ fn ledgers(value: &DeValue<'_>) -> Result<Setting, String> {
         return Err("must name at least one ledger".to_owned());
     }
     Ok(Setting::Names(names))
+}
+
+fn names(value: &DeValue<'_>) -> Result<Setting, String> {
+    let list = value.as_array().ok_or_else(|| expected("a list of names", value))?;
+    let name = |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().map(str::to_owned);
+    let names: Option<Vec<String>> = list.iter().map(name).collect();
+    match names {
+        Some(names) if !names.is_empty() => Ok(Setting::Names(names)),
+        Some(_) => Err("must name at least one".to_owned()),
+        None => Err(expected("a list of names", value)),
+    }
 }
 
 /// Whether a ledger may have this name; also asked for names from the command line.

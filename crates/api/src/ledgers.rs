@@ -33,7 +33,10 @@ pub(crate) async fn list(caller: Caller, State(server): State<Arc<Server>>) -> R
             ("committed", Value::from(progress.committed)),
             ("sealed", Value::from(progress.sealed)),
             ("witnessed", reads.witnessed(ledger.number).map_or(Value::Null, |at| at.checkpoint.size.into())),
-            ("signing_held", reads.signing(ledger.number).reason().map_or(Value::Null, |why| why.to_owned().into())),
+            (
+                "signing_held",
+                reads.signing(ledger.number).reason().map_or(Value::Null, |why| why.to_owned().into()),
+            ),
         ]))
     });
     Ok(json::response(json::text(&Value::Array(rows.collect()))))

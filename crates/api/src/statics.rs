@@ -77,7 +77,9 @@ pub(crate) async fn resource(
         },
         Resource::Witnessed => match server.engine.reads().witnessed(ledger) {
             Some(witnessed) => Ok(typed("text/plain; charset=utf-8", "no-cache", witnessed.note.clone())),
-            None => Err(Problem::not_found("no quorum of witnesses has cosigned a checkpoint of this ledger")),
+            None => {
+                Err(Problem::not_found("no quorum of witnesses has cosigned a checkpoint of this ledger"))
+            }
         },
         Resource::Tile(tile) => {
             let hashes = server.read(move |reads| reads.tile(ledger, tile)).await?.ok_or_else(beyond)?;

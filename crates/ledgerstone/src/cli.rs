@@ -128,6 +128,7 @@ Examples:
   ledgerstone verify 12.receipt.json --raw event.json --key 'ledgerstone.local/...+...+...'
   ledgerstone verify 4711.evidence --key 'ledgerstone.local/...+...+...'
   ledgerstone verify ledgerstone-data --kept checkpoint-of-last-week
+  ledgerstone verify ledgerstone-data --policy witnesses.policy
   ledgerstone verify /srv/mirror --key 'ledgerstone.local/...+...+...'
   ledgerstone verify *.receipt.json --server http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...'
 
@@ -519,7 +520,10 @@ pub(crate) struct Verify {
     /// Write each timestamp as a file, and what it is over as another, for `openssl ts -verify`; for a directory
     #[arg(long, value_name = "DIR")]
     pub write_timestamps: Option<PathBuf>,
-    /// Be content with nothing less than a verification key, checkpoint or receipt from elsewhere
+    /// C2SP tlog-policy whose witnesses must have cosigned; for a directory or a server
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Be content with nothing less than a verification key, checkpoint, receipt or policy from elsewhere
     #[arg(long)]
     pub require_anchor: bool,
     /// Where to keep what shows that a server has broken its promise

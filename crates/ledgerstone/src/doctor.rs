@@ -176,7 +176,11 @@ impl Tier {
         );
         let mut findings = vec![good("tier", found), rollback, stolen, lost];
         if let Tier::Unusable(why) = self {
-            findings.push(mend("witnesses", why.clone(), "see docs/trust.md; a server would not start with it"));
+            findings.push(mend(
+                "witnesses",
+                why.clone(),
+                "see docs/trust.md; a server would not start with it",
+            ));
         }
         findings
     }
@@ -196,11 +200,19 @@ fn witnesses(args: &cli::Server) -> Vec<Finding> {
         let name = text(ledger, "ledger").unwrap_or_default();
         let count = |name: &str| ledger.get(name).and_then(Value::as_u64);
         findings.push(match (text(ledger, "signing_held"), count("witnessed")) {
-            (Some(why), _) => mend(WHAT, format!("{name}: nothing is signed: {why}"), "docs/trust.md says what to do"),
-            (None, Some(witnessed)) => {
-                good(WHAT, format!("{name}: a quorum has cosigned {witnessed} of {} entries", count("size").unwrap_or(0)))
+            (Some(why), _) => {
+                mend(WHAT, format!("{name}: nothing is signed: {why}"), "docs/trust.md says what to do")
             }
-            (None, None) => risk(WHAT, format!("{name}: no quorum has cosigned anything yet"), "wait a moment"),
+            (None, Some(witnessed)) => good(
+                WHAT,
+                format!(
+                    "{name}: a quorum has cosigned {witnessed} of {} entries",
+                    count("size").unwrap_or(0)
+                ),
+            ),
+            (None, None) => {
+                risk(WHAT, format!("{name}: no quorum has cosigned anything yet"), "wait a moment")
+            }
         });
         for witness in ledger.get("witnesses").and_then(Value::as_array).into_iter().flatten() {
             let who = text(witness, "name").unwrap_or_default();

@@ -12,7 +12,7 @@ use evidence::verify::{Medium, Progress, Report, Settings, verify_store};
 use tlog::note::VerifierKey;
 
 pub use directory::Directory;
-pub use evidence::verify::{Anchor, Verdict, hold_against};
+pub use evidence::verify::{Anchor, Verdict, hold_against, hold_against_policy};
 pub use handed::{evidence_json, evidence_text, is_evidence_file, verify_evidence};
 pub use output::{json, receipt_json, receipt_text, text};
 pub use receipt::{ReceiptReport, verify_receipt};

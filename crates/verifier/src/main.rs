@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tlog::note::VerifierKey;
+use tlog::policy::Policy;
 use verifier::{
-    Directory, Verdict, default_keys, evidence_json, evidence_text, hold_against, is_evidence_file, json,
-    text, verify_dir, verify_evidence, verify_receipt,
+    Directory, Verdict, default_keys, evidence_json, evidence_text, hold_against, hold_against_policy,
+    is_evidence_file, json, text, verify_dir, verify_evidence, verify_receipt,
 };
 
 const HELP: &str = "\
@@ -21,8 +22,9 @@ Usage: ledgerstone-verify [OPTIONS] PATH
   --keys DIR    key directory, to open payloads (default: PATH-keys, if it exists)
   --no-keys     do not open payloads
   --kept FILE   checkpoint or receipt kept from before, which the store must still hold
+  --policy FILE C2SP tlog-policy: witnesses that must have cosigned the store's witnessed checkpoints
   --raw FILE    the bytes that were sent, to recompute a receipt's entry
-  --require-anchor  undecidable unless --key or --kept is given and holds
+  --require-anchor  undecidable unless --key, --kept or --policy is given and holds
   --json        one JSON object instead of text
 
 Exit code: 0 proven, 1 disproven, 2 undecidable.
@@ -41,6 +43,7 @@ struct Args {
     keys: Option<PathBuf>,
     no_keys: bool,
     kept: Option<PathBuf>,
+    policy: Option<PathBuf>,
     raw: Option<PathBuf>,
     require_anchor: bool,
     json: bool,
@@ -71,6 +74,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
             "--keys" => parsed.keys = Some(value()?.into()),
             "--no-keys" => parsed.no_keys = true,
             "--kept" => parsed.kept = Some(value()?.into()),
+            "--policy" => parsed.policy = Some(value()?.into()),
             "--raw" => parsed.raw = Some(value()?.into()),
             "--require-anchor" => parsed.require_anchor = true,
             "--json" => parsed.json = true,
@@ -106,6 +110,12 @@ fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {
         let told = |error: String| format!("{}: {error}", file.display());
         let kept = std::fs::read(file).map_err(|error| told(error.to_string()))?;
         hold_against(&Directory::new(path), &kept, &mut report).map_err(told)?;
+    }
+    if let Some(file) = &args.policy {
+        let told = |error: String| format!("{}: {error}", file.display());
+        let policy = std::fs::read(file).map_err(|error| told(error.to_string()))?;
+        let policy = Policy::parse_bytes(&policy).map_err(|error| told(error.to_string()))?;
+        hold_against_policy(&Directory::new(path), &policy, &mut report);
     }
     print(&if args.json { json(&report) + "\n" } else { text(&report) });
     let anchored = report.ledgers.iter().any(|ledger| ledger.anchor != verifier::Anchor::None);

@@ -28,6 +28,9 @@ pub fn text(report: &Report) -> String {
         out += match ledger.anchor {
             Anchor::Key => "  anchor     signed by the key you gave\n",
             Anchor::Kept => "  anchor     holds all that the checkpoint or receipt you kept speaks of\n",
+            Anchor::Witnessed => {
+                "  anchor     cosigned by a quorum of the policy you gave, as far as the note below says\n"
+            }
             Anchor::None => {
                 "  anchor     none: self-consistent, key not pinned; give --key with a key you got elsewhere\n"
             }
@@ -139,6 +142,7 @@ fn anchor(anchor: Anchor) -> String {
         Anchor::None => "none",
         Anchor::Key => "key",
         Anchor::Kept => "kept",
+        Anchor::Witnessed => "witnessed",
     }
     .to_owned()
 }

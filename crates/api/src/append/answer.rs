@@ -126,8 +126,9 @@ impl Maker {
 
     fn receipt(&self, at: usize) -> Receipt {
         let recorded = &self.recorded[at];
-        let proof = self.signed.as_ref().zip(self.proofs.as_ref()).map(|(signed, proofs)| {
-            ReceiptProof { checkpoint: signed.note.clone(), hashes: proofs[at].clone() }
+        let proof = self.signed.as_ref().zip(self.proofs.as_ref()).map(|(signed, proofs)| ReceiptProof {
+            checkpoint: signed.note.clone(),
+            hashes: proofs[at].clone(),
         });
         Receipt {
             origin: self.origin.clone(),
@@ -144,12 +145,7 @@ impl Maker {
 }
 
 /// The inclusion proof of each record in the tree of the first `size` entries.
-fn proofs(
-    reads: &Reads,
-    ledger: usize,
-    size: u64,
-    recorded: &[Recorded],
-) -> Result<Vec<Vec<Hash>>, Fault> {
+fn proofs(reads: &Reads, ledger: usize, size: u64, recorded: &[Recorded]) -> Result<Vec<Vec<Hash>>, Fault> {
     let tiles = Cached { reads, ledger, tiles: Mutex::default() };
     let prove = |recorded: &Recorded| match inclusion_proof(recorded.index, size, &tiles) {
         Ok(proof) => Ok(proof),

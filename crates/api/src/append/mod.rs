@@ -124,12 +124,7 @@ struct Signed {
 }
 
 /// Waits for the first checkpoint that covers all of it, or for the first such that witnesses cosigned.
-async fn signed(
-    server: &Server,
-    ledger: &Ledger,
-    tally: &Tally,
-    level: Level,
-) -> Result<Signed, Problem> {
+async fn signed(server: &Server, ledger: &Ledger, tally: &Tally, level: Level) -> Result<Signed, Problem> {
     let (wake, woken) = oneshot::channel();
     let reads = server.engine.reads();
     // Whoever asked may have gone: what can't be sent is dropped.
@@ -155,7 +150,9 @@ async fn signed(
             let reads = server.engine.reads();
             let committed = reads.progress(ledger.number).committed >= tally.size();
             let reason = match reads.signing(ledger.number) {
-                _ if committed => "all of it is committed; no quorum of witnesses has cosigned it yet".to_owned(),
+                _ if committed => {
+                    "all of it is committed; no quorum of witnesses has cosigned it yet".to_owned()
+                }
                 Signing::Allowed => "all of it is durable; no checkpoint covers it yet".to_owned(),
                 Signing::Held { reason, .. } => {
                     format!("all of it is durable; no checkpoint is signed at present: {reason}")

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn reads_what_is_asked_for() {
-        let default = Params { format: None, wait: Level::Durable, receipts: false, source: 1, numbered: None };
+        let default =
+            Params { format: None, wait: Level::Durable, receipts: false, source: 1, numbered: None };
         assert_eq!(parse("", None), Ok(default));
         let all = "format=cloudtrail&wait=committed&receipts=full&epoch=2&sequence=7&source=3";
         let wanted = Params {
@@ -86,7 +87,9 @@ mod tests {
         };
         assert_eq!(parse(all, None), Ok(wanted));
         assert_eq!(parse("wait=witnessed", None).map(|params| params.wait), Ok(Level::Witnessed));
-        for bad in ["wait=archived", "epoch=1", "sequence=1", "wait=soon", "format=x", "receipt=full", "source=x"] {
+        for bad in
+            ["wait=archived", "epoch=1", "sequence=1", "wait=soon", "format=x", "receipt=full", "source=x"]
+        {
             assert_eq!(parse(bad, None), Err(StatusCode::BAD_REQUEST), "{bad}");
         }
     }

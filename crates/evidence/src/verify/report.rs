@@ -56,6 +56,8 @@ pub enum Anchor {
     Key,
     /// A checkpoint or receipt that the caller kept.
     Kept,
+    /// The witnesses of a policy that the caller brought.
+    Witnessed,
 }
 
 /// The answer in one word.

@@ -1,12 +1,15 @@
 //! The store against the checkpoint that its witnesses cosigned last: if it is newer than the store, or of another tree,
 //! the store was set back or written anew.
 
-use tlog::checkpoint::UnverifiedCheckpoint;
+use std::io;
+
+use tlog::checkpoint::{Checkpoint, UnverifiedCheckpoint};
 use tlog::note::VerifierKey;
+use tlog::policy::Policy;
 
 use super::kept::check_checkpoint;
 use super::medium::Medium;
-use super::report::{Damage, DamageKind, LedgerReport, Report};
+use super::report::{Anchor, Damage, DamageKind, LedgerReport, Report};
 use crate::layout;
 
 /// Checks the signed text and, unless the store is damaged anyway, that the store begins with its tree.
@@ -28,5 +31,76 @@ pub(super) fn check(data: &dyn Medium, ledger: &LedgerReport, note: &[u8], repor
         key.and_then(|key| checkpoint.verify(&ledger.origin, &[key], &[]).map_err(|error| error.to_string()));
     if let Err(error) = verified {
         report.damage.push(Damage::new(DamageKind::Signature, file, error));
+    }
+}
+
+/// Holds the witnessed checkpoints of the store that `report` is about against a policy: its witnesses must have cosigned
+/// them, and enough of them. That the store begins with their trees was verified with the store. A ledger that fits is
+/// anchored by its witnesses.
+pub fn hold_against_policy(data: &dyn Medium, policy: &Policy, report: &mut Report) {
+    for at in 0..report.ledgers.len() {
+        let file = layout::witnessed(&report.ledgers[at].name);
+        match data.read(&file) {
+            Ok(note) => {
+                let good = report.damage.is_empty();
+                if judge(&note, at, &file, policy, report).is_some()
+                    && good
+                    && report.ledgers[at].anchor == Anchor::None
+                {
+                    report.ledgers[at].anchor = Anchor::Witnessed;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => not_witnessed(at, policy, report),
+            Err(error) => report.undecided.push(format!("{file}: {error}")),
+        }
+    }
+}
+
+/// Checks the cosignatures on a witnessed checkpoint of ledger `at`; gives the checkpoint if a quorum cosigned it.
+pub fn judge(note: &[u8], at: usize, file: &str, policy: &Policy, report: &mut Report) -> Option<Checkpoint> {
+    let ledger = &report.ledgers[at];
+    let keys: Vec<VerifierKey> = policy.witnesses().iter().map(|witness| witness.key().clone()).collect();
+    let verified = UnverifiedCheckpoint::parse(note).map_err(|error| error.to_string()).and_then(|note| {
+        let log = VerifierKey::parse(&ledger.vkey).map_err(|error| error.to_string())?;
+        note.verify(&ledger.origin, &[log], &keys).map_err(|error| error.to_string())
+    });
+    let verified = match verified {
+        Ok(verified) => verified,
+        Err(error) => {
+            report.damage.push(Damage::new(DamageKind::Signature, file, error));
+            return None;
+        }
+    };
+    let cosigned = |key: &VerifierKey| {
+        let mut by_key = verified.cosignatures().iter().filter(|signature| signature.key() == key);
+        by_key.any(|signature| signature.timestamp().is_some_and(|time| time != 0))
+    };
+    let quorum = policy.quorum(cosigned);
+    let names: Vec<String> = quorum.cosigned.iter().map(|witness| witness.name()).collect();
+    let size = verified.checkpoint().size;
+    if !quorum.met {
+        report.undecided.push(format!(
+            "{file}: {} of the policy's witnesses have cosigned {size} entries, which is no quorum",
+            names.len()
+        ));
+        return None;
+    }
+    report.notes.push(format!(
+        "{}: {size} of {} entries are cosigned by a quorum of the policy: {}",
+        ledger.name,
+        ledger.size,
+        names.join(", ")
+    ));
+    Some(verified.checkpoint().clone())
+}
+
+/// A ledger that no witness has cosigned: it matters if the policy names it, or if it names no ledgers.
+pub fn not_witnessed(at: usize, policy: &Policy, report: &mut Report) {
+    let ledger = &report.ledgers[at];
+    let named = policy.logs().iter().any(|log| log.key().to_string() == ledger.vkey);
+    let text = format!("{}: no checkpoint of it was cosigned by witnesses", ledger.name);
+    match named || policy.logs().is_empty() && !policy.is_none() {
+        true => report.undecided.push(text),
+        false => report.notes.push(text),
     }
 }

@@ -11,7 +11,7 @@ use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use evidence::verify::{Anchor, Damage, DamageKind, LedgerReport, Report};
+use evidence::verify::{Anchor, Damage, DamageKind, LedgerReport, Report, judge, not_witnessed};
 use indicatif::ProgressBar;
 use record::commit::{Salt, Seed};
 use record::entry::{ENTRY_LEN, Entry, Kind};
@@ -19,8 +19,8 @@ use record::facet::FACETS;
 use record::stored::{self, Known, Opening};
 use serde_json::Value;
 use tlog::{
-    Hash, TILE_WIDTH, Tile, TileStack, UnverifiedCheckpoint, VerifierKey, bundle_path, decode_bundle,
-    decode_tile, leaf_hash,
+    Hash, Policy, TILE_WIDTH, Tile, TileSource, TileStack, UnverifiedCheckpoint, VerifierKey, bundle_path,
+    decode_bundle, decode_tile, leaf_hash, root_from_tiles,
 };
 
 use super::{Client, Denied, encode, json};
@@ -34,7 +34,12 @@ const WINDOW: u64 = 16 * TILE_WIDTH as u64;
 ///
 /// # Errors
 /// The server does not answer, or it is none of ours. What it answers wrongly is in the report.
-pub(super) fn verify(args: &Verify, key: Option<&VerifierKey>, bar: &ProgressBar) -> Result<Report, Failure> {
+pub(super) fn verify(
+    args: &Verify,
+    key: Option<&VerifierKey>,
+    policy: Option<&Policy>,
+    bar: &ProgressBar,
+) -> Result<Report, Failure> {
     let mut server = args.server.clone();
     server.server = Some(args.what.clone());
     let (client, with_token) = match Client::new(&server) {
@@ -57,6 +62,9 @@ pub(super) fn verify(args: &Verify, key: Option<&VerifierKey>, bar: &ProgressBar
             return Err(Failure::trouble("the server describes a ledger in a way that is not understood"));
         };
         ledger.verify(key, &mut report, bar)?;
+        if let Some(policy) = policy {
+            ledger.hold_against(policy, &mut report)?;
+        }
     }
     if let Some(key) = key
         && report.ledgers.iter().all(|ledger| ledger.vkey != key.to_string())
@@ -95,6 +103,28 @@ struct Remote<'a> {
     name: Option<(String, [u8; 32])>,
     /// Whether the payloads turned out not to be for whoever asks.
     closed: AtomicBool,
+}
+
+/// The tiles of a server for any size up to that of its checkpoint: each is a prefix of one that is served.
+struct Served<'a> {
+    ledger: &'a Remote<'a>,
+    size: u64,
+}
+
+impl TileSource for Served<'_> {
+    type Error = String;
+
+    fn tile(&self, tile: Tile) -> Result<Vec<Hash>, String> {
+        let now = match tlog::full_tiles(tile.level, self.size) {
+            full if tile.index < full => TILE_WIDTH,
+            _ => tlog::partial_width(tile.level, self.size),
+        };
+        let path = format!("{}/{}", self.ledger.prefix, Tile { width: now, ..tile }.path());
+        let bytes = self.ledger.client.get_ok(&path).map_err(|failure| failure.message().to_owned())?;
+        let mut hashes = decode_tile(&bytes, now).map_err(|error| error.to_string())?;
+        hashes.truncate(usize::from(tile.width));
+        Ok(hashes)
+    }
 }
 
 /// What one thread found in its window of entries.
@@ -165,6 +195,44 @@ impl<'a> Remote<'a> {
                 .push(format!("{label}: the token does not allow its payloads: they were not opened"));
         }
         report.ledgers.push(ledger);
+        Ok(())
+    }
+
+    /// Holds the witnessed checkpoint of the ledger that was verified last against a policy. The tiles were verified with the
+    /// entries, so its root must follow from them.
+    fn hold_against(&self, policy: &Policy, report: &mut Report) -> Result<(), Failure> {
+        let (at, path) = (report.ledgers.len() - 1, format!("{}/checkpoint.witnessed", self.prefix));
+        let answer = self.client.get(&path)?;
+        let checkpoint = match answer.status {
+            200 => judge(&answer.body, at, &path, policy, report),
+            404 => {
+                not_witnessed(at, policy, report);
+                None
+            }
+            _ => return Err(self.client.refused(&answer)),
+        };
+        let Some(checkpoint) = checkpoint else { return Ok(()) };
+        let (size, contradiction) =
+            (report.ledgers[at].size, |detail: String| Damage::new(DamageKind::Contradiction, &path, detail));
+        if checkpoint.size > size {
+            // It may have been cosigned since the checkpoint was read.
+            let detail = format!(
+                "witnesses have cosigned more than was verified: {} > {size}; verify again",
+                checkpoint.size
+            );
+            report.undecided.push(detail);
+            return Ok(());
+        }
+        match root_from_tiles(checkpoint.size, &Served { ledger: self, size }) {
+            Ok(root) if root == checkpoint.root => {
+                let ledger = &mut report.ledgers[at];
+                if report.damage.is_empty() && ledger.anchor == Anchor::None {
+                    ledger.anchor = Anchor::Witnessed;
+                }
+            }
+            Ok(_) => report.damage.push(contradiction("witnesses have cosigned another tree".to_owned())),
+            Err(error) => report.undecided.push(format!("{path}: can't be held against tiles: {error}")),
+        }
         Ok(())
     }
 

@@ -75,7 +75,14 @@ fn of_witnesses(all: &Value, paint: Paint) -> String {
                 _ => "not asked yet".to_owned(),
             };
             let whose = if own { "your own" } else { "foreign" };
-            rows.push(vec![name.clone(), member("name"), whose.to_owned(), member("size"), member("lag"), state]);
+            rows.push(vec![
+                name.clone(),
+                member("name"),
+                whose.to_owned(),
+                member("size"),
+                member("lag"),
+                state,
+            ]);
         }
     }
     if rows.is_empty() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use evidence::verify::{Anchor, Report, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use record::receipt::{Receipt, ReceiptError};
-use tlog::{TlogProof, TlogProofError, VerifierKey};
+use tlog::{Policy, TlogProof, TlogProofError, VerifierKey};
 use verifier::ReceiptReport;
 
 use super::{kept, mirror, prove, receipts, remote, timestamps};
@@ -37,8 +37,9 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
             "timestamps are those of a data directory: --tsa-ca, --write-timestamps",
         ));
     }
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
     if args.what.contains("://") {
-        let report = remote::verify(&args, key.as_ref(), &bar("entries"))?;
+        let report = remote::verify(&args, key.as_ref(), policy.as_ref(), &bar("entries"))?;
         return show_report(&args, report);
     }
     if !path.exists() {
@@ -46,14 +47,32 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
             "give a data directory, http://HOST:PORT of a server, an evidence file, a receipt or a proof",
         ));
     }
+    if policy.is_some() && (!path.is_dir() || mirror::is_mirror(path)) {
+        return Err(Failure::trouble("only a data directory or a server is held against a policy: --policy"));
+    }
     if mirror::is_mirror(path) {
         let report = mirror::verify(path, key.as_ref(), &bar("entries"))?;
         return show_report(&args, report);
     }
-    if path.is_dir() { directory(&args, path, key.as_ref()) } else { file(&args, path, key.as_ref()) }
+    if path.is_dir() {
+        directory(&args, path, key.as_ref(), policy.as_ref())
+    } else {
+        file(&args, path, key.as_ref())
+    }
 }
 
-fn directory(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Failure> {
+/// Reads a C2SP tlog-policy.
+fn read_policy(file: &Path) -> Result<Policy, Failure> {
+    let bytes = fs::read(file).about("read", file)?;
+    Policy::parse_bytes(&bytes).map_err(|error| Failure::trouble(format!("{}: {error}", file.display())))
+}
+
+fn directory(
+    args: &Verify,
+    path: &Path,
+    key: Option<&VerifierKey>,
+    policy: Option<&Policy>,
+) -> Result<(), Failure> {
     let keys = args.keys.clone().unwrap_or_else(|| verifier::default_keys(path));
     if args.keys.is_some() && !keys.is_dir() {
         return Err(Failure::trouble(format!("there is no key directory at {}", keys.display())));
@@ -69,6 +88,9 @@ fn directory(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<()
         let kept = fs::read(file).about("read", file)?;
         verifier::hold_against(&verifier::Directory::new(path), &kept, &mut report)
             .map_err(|error| Failure::trouble(format!("{}: {error}", file.display())))?;
+    }
+    if let Some(policy) = policy {
+        verifier::hold_against_policy(&verifier::Directory::new(path), policy, &mut report);
     }
     timestamps::check(&mut report, authorities.as_ref());
     if let Some(folder) = &args.write_timestamps {

@@ -65,7 +65,9 @@ impl Witnesses {
         let Some(path) = &settings.witness_policy else {
             let others = settings.witness_own.is_some() || settings.witness_ledgers.is_some();
             return match others {
-                true => Err(Failure::trouble("the settings say something about witnesses, but not witness.policy")),
+                true => Err(Failure::trouble(
+                    "the settings say something about witnesses, but not witness.policy",
+                )),
                 false => Ok(None),
             };
         };
@@ -76,11 +78,15 @@ impl Witnesses {
         let own = settings.witness_own.clone().unwrap_or_default();
         let known = |name: &String| policy.witnesses().iter().any(|witness| witness.name() == *name);
         if let Some(name) = own.iter().find(|name| !known(name)) {
-            return Err(wrong(format!("it has no witness of the name that witness.own gives: {}", escape(name))));
+            return Err(wrong(format!(
+                "it has no witness of the name that witness.own gives: {}",
+                escape(name)
+            )));
         }
         for witness in policy.witnesses() {
             if let Some(url) = witness.url() {
-                net::Url::parse(url).map_err(|what| wrong(format!("witness {}: {what}: {}", witness.name(), escape(url))))?;
+                net::Url::parse(url)
+                    .map_err(|what| wrong(format!("witness {}: {what}: {}", witness.name(), escape(url))))?;
             }
         }
         Ok(Some(Witnesses {

@@ -130,7 +130,10 @@ impl Ledger for Gated {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).take();
         log(
             self.env.as_ref(),
-            &format!("info: ledger {}: a quorum of witnesses has confirmed this store; checkpoints are signed", self.name),
+            &format!(
+                "info: ledger {}: a quorum of witnesses has confirmed this store; checkpoints are signed",
+                self.name
+            ),
         );
     }
 

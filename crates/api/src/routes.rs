@@ -111,6 +111,14 @@ fn open() -> Vec<Route> {
             statics::resource,
         ),
         read(
+            "/{prefix}/checkpoint.witnessed",
+            None,
+            "The newest checkpoint that a quorum of witnesses cosigned (C2SP tlog-checkpoint, tlog-cosignature)",
+            &[],
+            TEXT,
+            statics::resource,
+        ),
+        read(
             "/{prefix}/tile/{*path}",
             None,
             "A tile or bundle (C2SP tlog-tiles); bundles need a token by default",

@@ -30,6 +30,14 @@ pub fn witness(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     checked(shell.run(&mut shell.command("python3", &script)))
 }
 
+/// The program with three foreign witnesses, attacked in every way that a witness is for.
+pub fn witnessed(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
+    let binary = program(shell)?;
+    let (binary, cache) = (binary.to_string_lossy(), shell.cache.to_string_lossy());
+    let script = ["scripts/interop/witnesses.py", "--cache", &cache, "--ledgerstone", &binary];
+    checked(shell.run(&mut shell.command("python3", &script)))
+}
+
 /// A log that the program has written and serves.
 pub fn program_log(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     let binary = program(shell)?;

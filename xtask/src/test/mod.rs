@@ -41,6 +41,7 @@ const STEPS: [Step; 20] = [
     Step { name: "interoperation: logs of the crate tlog", quick: false, run: interop::crate_logs },
     Step { name: "interoperation: timestamps", quick: false, run: interop::timestamps },
     Step { name: "interoperation: the witness", quick: false, run: interop::witness },
+    Step { name: "drills with foreign witnesses", quick: false, run: interop::witnessed },
     Step { name: "interoperation: a log of the program", quick: false, run: interop::program_log },
     Step {
         name: "interoperation: the description of the interface",

@@ -77,6 +77,12 @@ fn read_all(
         None => None,
     };
     for file in std::iter::once(&args.what).chain(&args.more) {
+        if verifier::is_evidence_file(Path::new(file)).about("read", Path::new(file))? {
+            return Err(Failure::trouble(format!(
+                "{file} is an evidence file, which is verified without a server"
+            ))
+            .hint("leave --server out"));
+        }
         let bytes = fs::read(file).about("read", Path::new(file))?;
         let mut take = |label: String, read: Result<(String, Promise), ReceiptError>| match read {
             Ok((origin, promise)) => all.entry(origin).or_default().push((label, promise)),

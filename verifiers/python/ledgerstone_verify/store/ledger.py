@@ -27,6 +27,7 @@ class LedgerCheck:
         self.parts = parts
         self.key: Key | None = None
         self.size = 0
+        self.witnessed: Checkpoint | None = None
         self.entries: list[bytes] = []
         # What the log holds of it, from which index on.
         self.log: list[bytes] = []
@@ -56,6 +57,8 @@ class LedgerCheck:
             self._verify_tiles(checkpoint)
         if len(self.entries) < self.size:
             return
+        with self.check("V4"):
+            self._verify_witnessed()
         with self.check("V6"):
             self._verify_register()
         if self.sealed > self.size:
@@ -89,6 +92,22 @@ class LedgerCheck:
         except Damaged as error:
             raise Damaged("%s: %s" % (path, error))
         return checkpoint
+
+    def _verify_witnessed(self) -> None:
+        """The newest checkpoint that a quorum of witnesses has cosigned, where there are witnesses."""
+        path = "ledgers/%s/checkpoint.witnessed" % self.name
+        if not self.store.exists(path):
+            return
+        try:
+            checkpoint = Checkpoint.parse(self.store.read(path))
+            checkpoint.require(self.key)
+            if checkpoint.extensions or checkpoint.size > self.size:
+                raise Damaged("not a checkpoint before that of %d entries" % self.size)
+            if _root([leaf_of(entry) for entry in self.entries[: checkpoint.size]]) != checkpoint.root:
+                raise Damaged("of another tree")
+        except Damaged as error:
+            raise Damaged("%s: %s" % (path, error))
+        self.witnessed = checkpoint
 
     def _unsealed(self) -> tuple[list[bytes], int]:
         """The entries that the log holds, and the index of the first."""

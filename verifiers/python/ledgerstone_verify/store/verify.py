@@ -7,7 +7,8 @@ import re
 from typing import Any, NamedTuple
 
 from ..encoding import sha256
-from ..evidence import Known, ask_for_key
+from ..evidence import Known, ask_for_key, say_witnesses
+from ..policy import Policy
 from ..verdict import Damaged, Report
 from . import wal
 from .block import can_unpack
@@ -55,7 +56,20 @@ def verify_store(folder: str, keys: str | None, known: Known) -> Report:
         mine = ask_for_key(check, known)
         if mine and not any(ledger.key in mine for ledger in store.ledgers):
             raise Damaged("no ledger of this store has a key that was given")
+    if known.policy is not None:
+        _ask_witnesses(report, store, known.policy)
     return report
+
+
+def _ask_witnesses(report: Report, store: "Store", policy: Policy) -> None:
+    check = report.check("witnesses", "a quorum of witnesses has cosigned")
+    for ledger in store.ledgers:
+        with check:
+            if ledger.witnessed is None:
+                check.say("%s: no checkpoint that witnesses have cosigned" % ledger.name)
+                continue
+            check.say("%s: up to %d of %d entries" % (ledger.name, ledger.witnessed.size, ledger.size))
+            say_witnesses(check, policy, ledger.witnessed.note)
 
 
 class Store:
@@ -246,7 +260,7 @@ class Store:
         self.keys.verify_names(names)
 
     def _is_of_a_ledger(self, name: str, path: str) -> bool:
-        if path == "checkpoint":
+        if path in ("checkpoint", "checkpoint.witnessed"):
             return True
         if path.startswith("tile/"):
             place = read_path(path[5:])

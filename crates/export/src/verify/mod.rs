@@ -175,6 +175,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
         let heads = control.heads.iter().filter(|head| head.entry.as_ref().is_some_and(erases));
         order.erasers.extend(heads.map(|head| head.index));
         let mut genesis = None;
+        order.has_unknown |= control.heads.iter().any(|head| head.is_unknown);
         self.took(control_at, control, manifest, &mut order, &mut genesis, false);
         let class = if manifest.selection.query.is_some() { Class::Query } else { Class::Range };
         self.parts(manifest, &given, class, &mut order, &mut genesis);

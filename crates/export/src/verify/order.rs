@@ -12,6 +12,9 @@ use crate::tally::Tally;
 use crate::verify::report::{Check, Damage, Report};
 use crate::verify::rows::Head;
 
+/// Holes in sequences that are told one by one.
+const MAX_HOLES: usize = 1000;
+
 /// An entry of the file that is not of the selection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Beside {
@@ -34,6 +37,11 @@ pub(super) struct Order<'a> {
     /// By the record that is said to have erased: the first record that says so.
     erased: BTreeMap<u64, u64>,
     pub erasers: Vec<u64>,
+    /// Holes in sequences, and how many there are; damage only if every entry is understood.
+    holes: Vec<Damage>,
+    hole_count: u64,
+    /// Whether there are entries of an unknown version or kind, which a sequence may lack and a count may have.
+    pub has_unknown: bool,
 }
 
 impl<'a> Order<'a> {
@@ -71,6 +79,9 @@ impl<'a> Order<'a> {
             at: 0,
             erased: BTreeMap::new(),
             erasers: Vec::new(),
+            holes: Vec::new(),
+            hole_count: 0,
+            has_unknown: false,
         }
     }
 
@@ -101,6 +112,7 @@ impl<'a> Order<'a> {
             self.at += 1;
             report.find(at(Check::Place, "an index that is in two lines of the file".to_owned()));
         }
+        self.has_unknown |= head.is_unknown;
         let Some(entry) = &head.entry else { return };
         self.time(entry.received_ms, member, Some(head.line), head.index, report);
         self.count(entry, head, &at, report);
@@ -136,7 +148,10 @@ impl<'a> Order<'a> {
         {
             let (source, epoch, sequence) = (entry.source, entry.epoch, entry.sequence);
             let what = format!("source {source} epoch {epoch}: sequence {sequence} follows {before}");
-            report.find(at(Check::Order, what));
+            self.hole_count += 1;
+            if self.holes.len() < MAX_HOLES {
+                self.holes.push(at(Check::Order, what));
+            }
         }
     }
 
@@ -191,6 +206,14 @@ impl<'a> Order<'a> {
         if let Some((by, index)) = self.erased.iter().find(|(by, _)| known(by)) {
             report.undecided(format!("whether the erase record at {by} covers index {index} can't be told"));
         }
+        if self.has_unknown {
+            report.undecided(
+                "entries that are not understood may be those that a sequence lacks or a count has"
+                    .to_owned(),
+            );
+            return;
+        }
+        report.merge(self.hole_count, std::mem::take(&mut self.holes), Vec::new());
         self.compare(report);
     }
 

@@ -3,7 +3,7 @@
 use record::control::{Control, ControlError};
 use record::entry::{Entry, EntryError, Kind};
 use record::facet::{FACETS, Facet, TABLE_VERSION};
-use record::stored;
+use record::stored::{self, Opening};
 use tlog::{Hash, leaf_hash, verify_inclusion};
 
 use crate::row::{self, Read, Reason};
@@ -38,6 +38,8 @@ pub(super) struct Head {
     /// `None` for an entry of an unknown version or kind.
     pub entry: Option<Entry>,
     pub reason: Option<Reason>,
+    /// Whether the entry is of an unknown version or kind.
+    pub is_unknown: bool,
 }
 
 /// What was found in one member.
@@ -128,10 +130,12 @@ fn record(
             }
         }
     }
+    let mut is_unknown = false;
     let entry = match Entry::decode(&read.entry) {
         Ok(entry) => Some(entry),
         Err(error @ EntryError::Undecidable { .. }) => {
             outcome.undecided(format!("{member} line {line} (index {index}): {error}"));
+            is_unknown = true;
             None
         }
         Err(error) => {
@@ -147,7 +151,7 @@ fn record(
         }
         outcome.good += u64::from(outcome.damaged == before);
     }
-    outcome.heads.push(Head { index, line, leaf, entry, reason: read.reason });
+    outcome.heads.push(Head { index, line, leaf, entry, reason: read.reason, is_unknown });
     read.facets
 }
 
@@ -176,7 +180,9 @@ fn payload(
         _ if !whole && read.opening.has(Facet::Raw) => {
             Some("raw is here, which repeats what is missing".to_owned())
         }
-        _ if !whole && entry.kind.is_control() => Some("a control record is not whole".to_owned()),
+        _ if entry.kind.is_control() && !matches!(read.opening, Opening::Seed(_)) => {
+            Some("a control record is not whole".to_owned())
+        }
         Some(Reason::Withheld) => missing()
             .find(|facet| !may_lack(*facet))
             .map(|facet| format!("{} is missing and not among what was withheld", facet.name())),

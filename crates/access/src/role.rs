@@ -42,6 +42,8 @@ pub enum Action {
     Ledgers,
     /// Sees the state of the server: metrics, scrubbing, alarms.
     Status,
+    /// Says that alarms were seen.
+    Acknowledge,
     /// Admits sources.
     Sources,
     /// Gives out, lists and revokes tokens.
@@ -56,16 +58,16 @@ impl Role {
     /// The policy.
     pub fn allows(self, action: Action) -> bool {
         use Action::{
-            Accesses, Append, Bundles, Content, Evidence, Export, Ledgers, OpenEpoch, Prove, Read, Receipt,
-            Sources, Status, Tokens,
+            Accesses, Acknowledge, Append, Bundles, Content, Evidence, Export, Ledgers, OpenEpoch, Prove,
+            Read, Receipt, Sources, Status, Tokens,
         };
         let allowed: &[Action] = match self {
             Self::Source => &[Append, OpenEpoch],
             Self::Reader => &[Read, Prove, Ledgers],
             Self::Investigator => &[Read, Content, Prove, Receipt, Evidence, Ledgers],
             Self::Auditor => &[Read, Prove, Export, Evidence, Bundles, Accesses, Ledgers, Status],
-            Self::Operator => &[Ledgers, Status],
-            Self::Admin => &[Ledgers, Status, Sources, Tokens],
+            Self::Operator => &[Ledgers, Status, Acknowledge],
+            Self::Admin => &[Ledgers, Status, Acknowledge, Sources, Tokens],
         };
         allowed.contains(&action)
     }
@@ -90,7 +92,7 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Append,
         Self::OpenEpoch,
         Self::Read,
@@ -103,6 +105,7 @@ impl Action {
         Self::Accesses,
         Self::Ledgers,
         Self::Status,
+        Self::Acknowledge,
         Self::Sources,
         Self::Tokens,
     ];
@@ -122,6 +125,7 @@ impl Action {
             Self::Accesses => "accesses",
             Self::Ledgers => "ledgers",
             Self::Status => "status",
+            Self::Acknowledge => "acknowledge",
             Self::Sources => "sources",
             Self::Tokens => "tokens",
         }

@@ -123,7 +123,10 @@ impl Access {
         let mut status = 1_u32;
         if let Some((code, kind)) = &self.refused {
             status = 2;
-            event.insert("status_code", code.to_string());
+            // An act of the server itself has none.
+            if *code > 0 {
+                event.insert("status_code", code.to_string());
+            }
             event.insert("status_detail", kind.clone());
         }
         event.insert("status_id", status);

@@ -7,6 +7,7 @@
 //! Who may ask for what is decided by the crate `access` and told for each route by [`routes::routes`]; every access and
 //! refusal is put on record by [`audit::Audit`].
 
+mod alarms;
 mod append;
 mod around;
 mod audit;
@@ -45,5 +46,5 @@ pub use openapi::openapi;
 pub use peer::{ClientCert, Peer};
 pub use serve::serve;
 pub use server::{NoSystemLedger, Open, Server, Settings, router};
-pub use tls::{LOOK_EVERY, Tls, TlsError, TlsFiles, TlsStatus};
+pub use tls::{LOOK_EVERY, Tls, TlsChange, TlsError, TlsFiles, TlsNews, TlsStatus};
 pub use trace::Answered;

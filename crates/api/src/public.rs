@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use ledger::Status;
 use record::json::{Object, Value};
 
+use crate::alarms;
 use crate::json;
 use crate::server::Server;
 
@@ -17,7 +18,8 @@ pub(crate) async fn healthz(State(server): State<Arc<Server>>) -> Response {
     (code, json::response(json::text(&Value::Object(body)))).into_response()
 }
 
-/// `GET /readyz`: whether appends may be sent here.
+/// `GET /readyz`: whether appends may be sent here. Alarms are told and change nothing about that: what happens while
+/// something is wrong is worth recording.
 pub(crate) async fn readyz(State(server): State<Arc<Server>>) -> Response {
     let status = if server.is_stopping() { Status::Stopped } else { server.engine.status() };
     let (code, mut body) = health(&status, server.ledgers().len());
@@ -25,6 +27,11 @@ pub(crate) async fn readyz(State(server): State<Arc<Server>>) -> Response {
     let reads = server.engine.reads();
     let held = server.ledgers().iter().filter(|ledger| reads.signing(ledger.number).reason().is_some());
     body.insert("signing_held", held.count() as u64);
+    let (damage, writes) = alarms::counts(&server);
+    body.insert(
+        "alarms",
+        Object::from_iter([("damage", Value::from(damage)), ("foreign_writes", Value::from(writes))]),
+    );
     (code, json::response(json::text(&Value::Object(body)))).into_response()
 }
 

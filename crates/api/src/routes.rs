@@ -9,8 +9,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::server::Server;
 use crate::{
-    append, events, handover, ledgers, metrics, openapi, proof, public, records, search, sources, statics,
-    tail, tokens, witnesses,
+    alarms, append, events, handover, ledgers, metrics, openapi, proof, public, records, search, sources,
+    statics, tail, tokens, witnesses,
 };
 
 /// One route.
@@ -252,6 +252,10 @@ fn administration() -> Vec<Route> {
         ("label", "string", false, "What to call it"),
         ("numbering", "string", false, "Who numbers its events: source or server"),
     ];
+    const SEEN: &[(&str, &str, bool, &str)] = &[
+        ("seen", "integer", true, "Member standing of the alarms that were looked at"),
+        ("reason", "string", true, "What came of it; put on record"),
+    ];
     const EPOCH: &[(&str, &str, bool, &str)] = &[
         ("ledger", "string", true, "Ledger of the source"),
         ("numbering", "string", false, "Who numbers its events from now on: source or server"),
@@ -299,6 +303,21 @@ fn administration() -> Vec<Route> {
             &[],
             metrics::CONTENT_TYPE,
             metrics::serve,
+        ),
+        read(
+            "/v1/alarms",
+            Some(Action::Status),
+            "Damage that was found, and what other processes did to the store",
+            &[],
+            JSON,
+            alarms::list,
+        ),
+        write(
+            "/v1/alarms/acknowledge",
+            Action::Acknowledge,
+            "Say that the writes by others were looked at, and what came of it",
+            SEEN,
+            alarms::acknowledge,
         ),
         write(
             "/v1/sources",

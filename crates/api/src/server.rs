@@ -16,6 +16,7 @@ use ledger::{Engine, Fault, LedgerInfo, Reads};
 use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::Instant;
 
+use crate::alarms::FOREIGN_WRITE;
 use crate::append::Turns;
 use crate::around::around;
 use crate::audit::{self, Access, Audit};
@@ -25,7 +26,8 @@ use crate::metrics::{Counters, Supervision};
 use crate::problem::{Kind, Problem};
 use crate::routes::routes;
 use crate::serve::Turned;
-use crate::tls::Tls;
+use crate::tls::{Tls, TlsChange};
+use crate::view::rfc3339;
 
 /// How soon after the start the checkpoint of the ledger of accesses is entered elsewhere for the first time.
 const FIRST_SPREAD: Duration = Duration::from_secs(60);
@@ -169,6 +171,9 @@ impl Server {
             access.more.push(("program_sha256", hex::encode(&program)));
         }
         access.more.push(("version", env!("CARGO_PKG_VERSION").to_owned()));
+        if let Some(tls) = self.tls.as_ref().map(|tls| tls.status()) {
+            access.more.extend(certificate(&tls.sha256, tls.not_after_ms));
+        }
         self.audit.note_and_wait(&access);
     }
 
@@ -202,7 +207,7 @@ impl Server {
 
     /// Puts on record what another process did to a file of the store.
     pub fn foreign_write(&self, foreign: &watch::Foreign) {
-        let mut access = Access::new("store.foreign-write").object(&foreign.path);
+        let mut access = Access::new(FOREIGN_WRITE).object(&foreign.path);
         let known = [
             ("kind", Some(foreign.kind.name().to_owned())),
             ("pid", foreign.pid.map(|pid| pid.to_string())),
@@ -219,6 +224,17 @@ impl Server {
         access.ledger = alarm.entries.as_ref().map(|(ledger, ..)| ledger.clone());
         access.more.push(("kind", alarm.kind.clone()));
         access.more.push(("detail", alarm.detail.clone()));
+        self.audit.note(None, &access);
+    }
+
+    /// Puts on record that another certificate was taken up, or refused.
+    pub fn tls_changed(&self, change: &TlsChange) {
+        let mut access = Access::new("tls.certificate");
+        access.more.extend(change.certificate.iter().flat_map(|(sha256, end)| certificate(sha256, *end)));
+        if let Some(reason) = &change.refused {
+            access.refused = Some((0, "unusable".to_owned()));
+            access.more.push(("reason", reason.clone()));
+        }
         self.audit.note(None, &access);
     }
 
@@ -295,6 +311,11 @@ impl Server {
         let done = tokio::task::spawn_blocking(move || work(reads)).await;
         done.map_err(|_| Problem::internal("reading ended in a panic"))?.map_err(Problem::from)
     }
+}
+
+/// What the record says of a certificate.
+fn certificate(sha256: &[u8; 32], not_after_ms: u64) -> [(&'static str, String); 2] {
+    [("certificate_sha256", hex::encode(sha256)), ("not_after", rfc3339(not_after_ms))]
 }
 
 /// No gate is ever closed; if one were, the server would be stopping.

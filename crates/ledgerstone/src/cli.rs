@@ -473,6 +473,9 @@ pub(crate) struct Doctor {
     /// Directory of the keys [default: DIR-keys]
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
+    /// Say that the writes by other processes that are shown were looked at, and what came of it; put on record
+    #[arg(long, value_name = "REASON")]
+    pub acknowledge: Option<String>,
     #[command(flatten)]
     pub server: Server,
 }

@@ -60,6 +60,7 @@ pub(crate) fn run(args: cli::Doctor) -> Result<(), Failure> {
     if tier != Tier::LocalOnly {
         findings.extend(witnesses(&args.server));
     }
+    findings.extend(alarms(&args)?);
     let mend = findings.iter().filter(|finding| finding.level == Level::Mend).count();
     if args.server.json {
         let rows: Vec<Value> = findings.iter().map(Finding::to_json).collect();
@@ -349,6 +350,60 @@ fn server(args: &cli::Server) -> Vec<Finding> {
         "ok" => good("server", "it answers and records"),
         status => mend("server", format!("{status}: {}", text("reason")), "see its log"),
     }]
+}
+
+/// What the server has seen of damage and of writes by others, as far as the token lets it be asked.
+fn alarms(args: &cli::Doctor) -> Result<Vec<Finding>, Failure> {
+    let (shown, acknowledged) = match client::alarms(&args.server, args.acknowledge.as_deref()) {
+        Ok(alarms) => alarms,
+        // Whoever wants to acknowledge must know that nothing came of it.
+        Err(failure) if args.acknowledge.is_some() => return Err(failure),
+        Err(failure) => {
+            let advice = "ask with a token of role operator, auditor or admin";
+            return Ok(vec![risk("alarms", format!("not known: {}", failure.message()), advice)]);
+        }
+    };
+    let list = |name: &str| shown.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |row: &Value, name: &str| row.get(name).map(client::plain).unwrap_or_default();
+    let mut findings = Vec::new();
+    for row in list("damage") {
+        let found = format!("{}: {}: {}", text(&row, "kind"), text(&row, "file"), text(&row, "detail"));
+        findings.push(match row.get("found_good").is_some_and(Value::is_string) {
+            true => risk("damage", found, "a later verification found it good; the next start forgets it"),
+            false => mend("damage", found, "see what is still good: ledgerstone verify; docs/operations.md"),
+        });
+    }
+    for row in list("foreign_writes") {
+        let by = ["pid", "exe"].map(|name| text(&row, name)).join(" ");
+        let by = if by.trim().is_empty() { String::new() } else { format!(" by process {}", by.trim()) };
+        let found = format!(
+            "{} {}{by}, {} times, last on {}",
+            text(&row, "kind"),
+            text(&row, "file"),
+            text(&row, "count"),
+            text(&row, "last_seen")
+        );
+        findings.push(match acknowledged {
+            true => good("write from outside, acknowledged", found),
+            false => mend(
+                "write from outside",
+                found,
+                "find out who, then: ledgerstone doctor --acknowledge REASON",
+            ),
+        });
+    }
+    let beyond =
+        ["damage_beyond", "foreign_writes_beyond"].map(|name| shown.get(name).and_then(Value::as_u64));
+    match beyond.into_iter().flatten().sum::<u64>() {
+        0 => {}
+        more => {
+            findings.push(mend("alarms", format!("{more} more"), "see the ledger: ledgerstone access store"))
+        }
+    }
+    if findings.is_empty() {
+        findings.push(good("alarms", "none: no damage was found, and nobody else has written to the store"));
+    }
+    Ok(findings)
 }
 
 impl Finding {

@@ -35,6 +35,23 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 8] = [
+        Self::Create,
+        Self::Modify,
+        Self::CloseWrite,
+        Self::Delete,
+        Self::MovedFrom,
+        Self::MovedTo,
+        Self::Attributes,
+        Self::Lost,
+    ];
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Kind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The stable name.
     pub fn name(self) -> &'static str {
         match self {
@@ -130,11 +147,14 @@ pub struct WatchState {
     pub directories: u64,
     /// Directories that could not be watched, and why the first could not.
     pub unwatched: Option<(u64, String)>,
-    /// What others did, in order, since the start. They stay until the next start.
+    /// What others did and nobody has acknowledged, over restarts if whoever runs this brings it back
+    /// ([`Handle::restore`]).
     pub alarms: Vec<Alarm>,
     /// Alarms beyond those kept one by one.
     pub alarms_beyond: u64,
-    /// Everything others did, repetitions included.
+    /// Everything that `alarms` and `alarms_beyond` stand for, repetitions included.
+    pub standing: u64,
+    /// Everything others did since the start, repetitions included.
     pub seen: u64,
     /// How often the kernel's queue ran over.
     pub overflows: u64,
@@ -150,6 +170,7 @@ impl WatchState {
             unwatched: None,
             alarms: Vec::new(),
             alarms_beyond: 0,
+            standing: 0,
             seen: 0,
             overflows: 0,
             undelivered: 0,
@@ -160,6 +181,12 @@ impl WatchState {
     pub(crate) fn note(&mut self, foreign: &Foreign) -> bool {
         self.seen += 1;
         self.overflows += u64::from(foreign.kind == Kind::Lost);
+        self.raise(foreign)
+    }
+
+    /// Adds to the alarms; true if it is not a repetition.
+    fn raise(&mut self, foreign: &Foreign) -> bool {
+        self.standing += 1;
         let same = |alarm: &&mut Alarm| {
             let first = &alarm.first;
             (first.kind, first.pid, &first.path) == (foreign.kind, foreign.pid, &foreign.path)
@@ -192,7 +219,57 @@ impl Handle {
         self.lock().clone()
     }
 
+    /// Brings back what an earlier run saw and nobody has acknowledged, oldest first.
+    pub fn restore(&self, earlier: &[Foreign]) {
+        let mut state = self.lock();
+        for foreign in earlier {
+            state.raise(foreign);
+        }
+    }
+
+    /// Forgets the alarms, of which somebody has seen as many as `standing` says
+    /// ([`WatchState::standing`]). False, and nothing is forgotten, if there are others by now.
+    pub fn acknowledge(&self, standing: u64) -> bool {
+        let mut state = self.lock();
+        let same = state.standing == standing;
+        if same {
+            state.alarms.clear();
+            (state.alarms_beyond, state.standing) = (0, 0);
+        }
+        same
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, WatchState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn foreign(path: &str, at_ms: u64) -> Foreign {
+        let (uid, exe, command) = (None, None, None);
+        Foreign { path: path.to_owned(), kind: Kind::Modify, pid: None, uid, exe, command, at_ms }
+    }
+
+    #[test]
+    fn alarms_stay_until_as_many_as_there_are_were_seen() {
+        let handle = Handle(Arc::new(Mutex::new(WatchState::new(Method::Fanotify { pids: true }))));
+        handle.restore(&[foreign("a", 1), foreign("a", 2), foreign("b", 3)]);
+        let state = handle.state();
+        assert_eq!((state.alarms.len(), state.standing, state.seen), (2, 3, 0), "of an earlier run");
+        assert!(handle.lock().note(&foreign("c", 4)));
+        assert!(!handle.acknowledge(3), "one more has come");
+        assert_eq!((handle.state().alarms.len(), handle.state().seen), (3, 1));
+        assert!(handle.acknowledge(4));
+        let state = handle.state();
+        assert_eq!((state.alarms.len(), state.standing, state.seen), (0, 0, 1));
+        assert!(handle.lock().note(&foreign("c", 5)), "the same again is news");
+    }
+
+    #[test]
+    fn kinds_have_names_of_their_own() {
+        assert!(Kind::ALL.into_iter().all(|kind| Kind::parse(kind.name()) == Some(kind)));
     }
 }

@@ -22,6 +22,14 @@ pub(super) fn page(server: &Server, reads: &Reads, shown: &[usize]) -> String {
     state(&mut page, server);
     ledgers(&mut page, server, reads, shown, now_ms);
     requests(&mut page, server);
+    if let Some(tls) = &server.tls {
+        page.family(
+            "ledgerstone_tls_certificate_not_after_seconds",
+            Type::Gauge,
+            "When the certificate in use ends, in seconds since 1970.",
+        )
+        .sample(&[], seconds(tls.status().not_after_ms));
+    }
     let supervision = server.supervision();
     if let Some(data) = supervision.and_then(|supervision| supervision.data.as_deref()) {
         disk(&mut page, data);
@@ -245,6 +253,12 @@ fn foreign(page: &mut Page, state: &WatchState) {
     }
     page.family("ledgerstone_watched_directories", Type::Gauge, "Directories of the store that are watched.")
         .sample(&[], number(state.directories));
+    page.family(
+        "ledgerstone_foreign_write_alarms",
+        Type::Gauge,
+        "Writes by other processes that nobody has acknowledged, of this run and earlier ones.",
+    )
+    .sample(&[], number(state.alarms.len() as u64 + state.alarms_beyond));
     page.family(
         "ledgerstone_foreign_writes_total",
         Type::Counter,

@@ -350,9 +350,9 @@ fn new_files_are_taken_up_under_load_without_a_failed_request() {
         for _ in 0..5 {
             install(&site.files, &site.authority.server(|_| {}));
             let mut told = Vec::new();
-            site.tls.look(&mut |sentence| told.push(sentence.to_owned()));
+            site.tls.look(&mut |news| told.push(news.sentence));
             thread::sleep(Duration::from_millis(50));
-            site.tls.look(&mut |sentence| told.push(sentence.to_owned()));
+            site.tls.look(&mut |news| told.push(news.sentence));
             assert!(matches!(&told[..], [one] if one.contains("are in use")), "{told:?}");
             // What went before goes on.
             ask(&mut kept, false).unwrap();

@@ -64,6 +64,14 @@ pub(super) struct Loaded {
     /// Digest of the files that it was made from.
     pub digest: [u8; 32],
     pub config: Arc<ServerConfig>,
+    pub leaf: Leaf,
+}
+
+/// The server's certificate itself.
+#[derive(Clone)]
+pub(super) struct Leaf {
+    /// SHA-256 over its DER.
+    pub sha256: [u8; 32],
     pub facts: Facts,
 }
 
@@ -85,13 +93,18 @@ impl Contents {
         hash.finalize().into()
     }
 
+    /// The server's certificate, whatever the rest is worth.
+    pub(super) fn leaf(&self, files: &TlsFiles) -> Option<Leaf> {
+        leaf(&certificates(&self.certificate, &files.certificate).ok()?)
+    }
+
     /// Makes of it what connections are accepted with, if the parts fit together. Times are not judged here.
     pub(super) fn load(&self, files: &TlsFiles, env: &Arc<dyn Env>) -> Result<Loaded, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let chain = certificates(&self.certificate, &files.certificate)?;
         let at = files.certificate.display();
-        let facts = chain.first().and_then(|certificate| x509::facts(certificate));
-        let facts = facts.ok_or_else(|| TlsError(format!("the first certificate can't be read in {at}")))?;
+        let leaf = leaf(&chain);
+        let leaf = leaf.ok_or_else(|| TlsError(format!("the first certificate can't be read in {at}")))?;
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| {
             TlsError(format!(
                 "there is no usable private key ({}) in {}",
@@ -123,7 +136,7 @@ impl Contents {
             // A session that is taken up again is not verified again: it could outlive the client's certificate.
             config.send_tls13_tickets = 0;
         }
-        Ok(Loaded { digest: self.digest(), config: Arc::new(config), facts })
+        Ok(Loaded { digest: self.digest(), config: Arc::new(config), leaf })
     }
 }
 
@@ -143,6 +156,11 @@ fn verifier(
         .allow_unauthenticated()
         .build()
         .map_err(|error| TlsError(format!("the authorities in {} can't be used: {error}", path.display())))
+}
+
+fn leaf(chain: &[CertificateDer<'_>]) -> Option<Leaf> {
+    let first = chain.first()?;
+    Some(Leaf { sha256: Sha256::digest(first).into(), facts: x509::facts(first)? })
 }
 
 fn certificates(pem: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

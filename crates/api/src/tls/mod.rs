@@ -18,7 +18,7 @@ use rustls::server::ServerConnection;
 use sha2::{Digest, Sha256};
 
 use crate::peer::ClientCert;
-use files::{Contents, Loaded};
+use files::{Contents, Leaf, Loaded};
 
 pub use files::{TlsError, TlsFiles};
 pub(crate) use handshakes::{Handshake, Handshakes};
@@ -52,10 +52,30 @@ pub struct TlsStatus {
     pub days_left: u64,
     /// Whether it has ended.
     pub expired: bool,
+    /// SHA-256 over its DER; what `openssl x509 -fingerprint -sha256` shows.
+    pub sha256: [u8; 32],
     /// Whether clients may present certificates.
     pub client_certificates: bool,
     /// Why the files as they are now are not what is in use; `None` if they are.
     pub trouble: Option<String>,
+}
+
+/// Something about the TLS files that whoever runs the server should be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsNews {
+    /// In words; begins `info:`, `warning:` or `error:`.
+    pub sentence: String,
+    /// What belongs on record, see [`Server::tls_changed`](crate::Server::tls_changed).
+    pub change: Option<TlsChange>,
+}
+
+/// Files that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsChange {
+    /// SHA-256 over the new certificate's DER and its end in Unix milliseconds, as far as it can be read.
+    pub certificate: Option<([u8; 32], u64)>,
+    /// Why it is not used; `None` if it is.
+    pub refused: Option<String>,
 }
 
 #[derive(Default)]
@@ -80,36 +100,41 @@ impl Tls {
         Ok(Arc::new(Tls { files, env, loaded, watched: Mutex::default() }))
     }
 
-    /// Looks at the files and at the time, and gives `tell` a sentence for each thing that is news: files that were taken
-    /// up or can't be, and a certificate that ends soon. Sentences begin `info:`, `warning:` or `error:`. To be called
-    /// every [`LOOK_EVERY`]; it reads files, so not from async code.
+    /// Looks at the files and at the time, and gives `tell` each thing that is news: files that were taken up or can't be,
+    /// and a certificate that ends soon. To be called every [`LOOK_EVERY`]; it reads files, so not from async code.
     ///
     /// Changed files are taken up at the second look that finds them alike, so that one which is half written, or whose
     /// partner is still to come, is no news. Connections that are open go on as they began.
-    pub fn look(&self, tell: &mut dyn FnMut(&str)) {
+    pub fn look(&self, tell: &mut dyn FnMut(TlsNews)) {
         let now = self.env.now_ms();
         let mut watched = self.watched();
         let found = Contents::read(&self.files);
         match found.map(|contents| (contents.digest(), contents)) {
             Ok((digest, _)) if digest == self.loaded().digest => {
                 if watched.trouble.take().is_some() {
-                    tell("info: the TLS files are again those in use");
+                    tell(news("info: the TLS files are again those in use"));
                 }
                 watched.changed = None;
             }
             Ok((digest, _)) if watched.changed != Some(digest) => watched.changed = Some(digest),
             Ok((_, contents)) => match self.judge(&contents, now) {
                 Ok(loaded) => {
-                    let until = loaded.facts.not_after.text.clone();
+                    let (until, certificate) = (loaded.leaf.facts.not_after.text.clone(), of(&loaded.leaf));
                     *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
                     *watched = Watched::default();
-                    tell(&format!(
-                        "info: the TLS files have changed and are in use; the certificate is valid until {until}"
-                    ));
+                    tell(TlsNews {
+                        sentence: format!(
+                            "info: the TLS files have changed and are in use; the certificate is valid until {until}"
+                        ),
+                        change: Some(TlsChange { certificate: Some(certificate), refused: None }),
+                    });
                 }
-                Err(error) => watched.trouble(error, tell),
+                Err(error) => {
+                    let leaf = contents.leaf(&self.files);
+                    watched.trouble(error, leaf.as_ref().map(of), tell);
+                }
             },
-            Err(error) => watched.trouble(error, tell),
+            Err(error) => watched.trouble(error, None, tell),
         }
         watched.warn(&self.loaded(), now, tell);
     }
@@ -117,13 +142,14 @@ impl Tls {
     /// The certificate in use.
     pub fn status(&self) -> TlsStatus {
         let loaded = self.loaded();
-        let (facts, now) = (&loaded.facts, self.env.now_ms());
+        let (facts, now) = (&loaded.leaf.facts, self.env.now_ms());
         TlsStatus {
             subject: facts.subject.clone(),
             names: facts.names.clone(),
             not_after_ms: facts.not_after.ms,
             days_left: facts.not_after.ms.saturating_sub(now) / DAY_MS,
             expired: facts.not_after.ms <= now,
+            sha256: loaded.leaf.sha256,
             client_certificates: self.files.client_ca.is_some(),
             trouble: self.watched().trouble.clone(),
         }
@@ -137,7 +163,7 @@ impl Tls {
     /// What changed files come to, if they may replace those in use.
     fn judge(&self, contents: &Contents, now: u64) -> Result<Loaded, TlsError> {
         let loaded = contents.load(&self.files, &self.env)?;
-        let (from, until) = (&loaded.facts.not_before, &loaded.facts.not_after);
+        let (from, until) = (&loaded.leaf.facts.not_before, &loaded.leaf.facts.not_after);
         let at = self.files.certificate.display();
         if until.ms <= now {
             return Err(TlsError::new(format!("the certificate in {at} ended on {}", until.text)));
@@ -157,6 +183,14 @@ impl Tls {
     }
 }
 
+fn news(sentence: &str) -> TlsNews {
+    TlsNews { sentence: sentence.to_owned(), change: None }
+}
+
+fn of(leaf: &Leaf) -> ([u8; 32], u64) {
+    (leaf.sha256, leaf.facts.not_after.ms)
+}
+
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
@@ -165,28 +199,39 @@ impl fmt::Debug for Tls {
 
 impl Watched {
     /// Tells why files are not taken up, unless it was told already.
-    fn trouble(&mut self, error: TlsError, tell: &mut dyn FnMut(&str)) {
+    fn trouble(
+        &mut self,
+        error: TlsError,
+        certificate: Option<([u8; 32], u64)>,
+        tell: &mut dyn FnMut(TlsNews),
+    ) {
         let error = error.to_string();
         if self.trouble.as_ref() != Some(&error) {
-            tell(&format!("error: the TLS files have changed and are not used, the old ones go on: {error}"));
+            tell(TlsNews {
+                sentence: format!(
+                    "error: the TLS files have changed and are not used, the old ones go on: {error}"
+                ),
+                change: Some(TlsChange { certificate, refused: Some(error.clone()) }),
+            });
             self.trouble = Some(error);
         }
     }
 
     /// Tells that the certificate ends, once for each of [`WARN_DAYS`].
-    fn warn(&mut self, loaded: &Loaded, now: u64, tell: &mut dyn FnMut(&str)) {
-        let until = &loaded.facts.not_after;
+    fn warn(&mut self, loaded: &Loaded, now: u64, tell: &mut dyn FnMut(TlsNews)) {
+        let until = &loaded.leaf.facts.not_after;
         let left = until.ms.saturating_sub(now);
         let due = WARN_DAYS.iter().filter(|days| left <= **days * DAY_MS).count();
         if due > self.warned {
             let date = &until.text;
-            tell(&match WARN_DAYS[due - 1] {
+            let sentence = match WARN_DAYS[due - 1] {
                 0 => format!(
                     "error: the TLS certificate ended on {date}: clients refuse it until there is a new one"
                 ),
                 days @ 1 => format!("warning: the TLS certificate ends on {date}, in less than {days} day"),
                 days => format!("warning: the TLS certificate ends on {date}, in less than {days} days"),
-            });
+            };
+            tell(news(&sentence));
         }
         self.warned = due;
     }

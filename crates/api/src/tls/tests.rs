@@ -4,10 +4,11 @@ use std::fs;
 use std::sync::Arc;
 
 use rcgen::date_time_ymd;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::testing::{Authority, Pair, Standing, chmod, files, install, write_key};
-use super::{DAY_MS, Tls, TlsFiles};
+use super::{DAY_MS, Tls, TlsChange, TlsFiles, TlsNews};
 
 /// 2026-01-01T00:00:00Z, when the certificates of these tests end unless they say otherwise.
 const END: u64 = 1_767_225_600_000;
@@ -47,8 +48,12 @@ impl Place {
 }
 
 fn look(tls: &Tls) -> Vec<String> {
+    changes(tls).into_iter().map(|news| news.sentence).collect()
+}
+
+fn changes(tls: &Tls) -> Vec<TlsNews> {
     let mut told = Vec::new();
-    tls.look(&mut |sentence| told.push(sentence.to_owned()));
+    tls.look(&mut |news| told.push(news));
     told
 }
 
@@ -145,6 +150,34 @@ fn what_is_no_good_keeps_the_old_pair_and_is_told_once() {
     look(&tls);
     place.clock.put(END - 20 * DAY_MS);
     assert!(look(&tls)[0].contains("are in use"));
+}
+
+#[test]
+fn what_goes_on_record_names_the_certificate_and_its_end() {
+    let place = Place::new();
+    let tls = place.open();
+    let sha256 = |pair: &Pair| -> [u8; 32] { Sha256::digest(&pair.der).into() };
+    let install_and_look = |pair: &Pair| {
+        install(&place.files, pair);
+        look(&tls);
+        let mut told = changes(&tls);
+        assert_eq!(told.len(), 1, "{told:?}");
+        told.remove(0).change.unwrap()
+    };
+    let good = place.authority.server(|params| params.not_after = date_time_ymd(2027, 1, 1));
+    let change = install_and_look(&good);
+    let end = END + 365 * DAY_MS;
+    assert_eq!(change, TlsChange { certificate: Some((sha256(&good), end)), refused: None });
+    assert_eq!(tls.status().sha256, sha256(&good));
+    let other = place.pair();
+    let change = install_and_look(&Pair { key: good.key.clone(), ..other.clone() });
+    assert_eq!(change.certificate, Some((sha256(&other), END)));
+    assert!(change.refused.unwrap().contains("is not that of the certificate"));
+    assert_eq!(tls.status().sha256, sha256(&good), "what is in use is what was good");
+    fs::write(&place.files.certificate, "nothing").unwrap();
+    look(&tls);
+    let change = changes(&tls).remove(0).change.unwrap();
+    assert!(change.certificate.is_none() && change.refused.is_some());
 }
 
 #[test]

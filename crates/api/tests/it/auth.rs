@@ -23,6 +23,7 @@ const MATRIX: &[(&str, &str, &str, Option<Allowed>)] = {
     const CASE: &str = r#"{"case":"c","purpose":"p"}"#;
     const TOKEN: &str = r#"{"label":"t","roles":["reader"]}"#;
     const SOURCE: &str = r#"{"ledger":"L","label":"s"}"#;
+    const SEEN: &str = r#"{"seen":0,"reason":"r"}"#;
     const EPOCH: &str = r#"{"ledger":"L","numbering":"server"}"#;
     &[
         ("GET", "/healthz", "", None),
@@ -43,6 +44,8 @@ const MATRIX: &[(&str, &str, &str, Option<Allowed>)] = {
         ("GET", "/v1/ledgers/L/receipt/0", "", Some(&[Investigator])),
         ("GET", "/v1/ledgers/L/consistency?old=1", "", Some(&[Reader, Investigator, Auditor])),
         ("GET", "/v1/ledgers", "", Some(&[Reader, Investigator, Auditor, Operator, Admin])),
+        ("GET", "/v1/alarms", "", Some(&[Auditor, Operator, Admin])),
+        ("POST", "/v1/alarms/acknowledge", SEEN, Some(&[Operator, Admin])),
         ("GET", "/v1/sources", "", Some(&[Auditor, Operator, Admin])),
         ("POST", "/v1/sources", SOURCE, Some(&[Admin])),
         ("POST", "/v1/sources/2/epochs", EPOCH, Some(&[Source, Admin])),

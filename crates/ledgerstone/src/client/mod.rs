@@ -340,9 +340,28 @@ pub(crate) fn health(args: &cli::Server) -> Result<Value, Failure> {
     answer.json().ok_or_else(|| client.refused(&answer))
 }
 
+/// The alarms of a server, and whether they are acknowledged by now: with `reason` they are, as many as were shown.
+///
+/// # Errors
+/// Nobody answers, or the token is not for that; others have come meanwhile.
+pub(crate) fn alarms(args: &cli::Server, reason: Option<&str>) -> Result<(Value, bool), Failure> {
+    let client = Client::new(args)?;
+    let shown = client.get_json("/v1/alarms")?;
+    let standing = json::number(&shown, "standing").unwrap_or(0);
+    let Some(reason) = reason.filter(|_| standing > 0) else { return Ok((shown, false)) };
+    let seen = serde_json::json!({ "seen": standing, "reason": reason });
+    client.post_json("/v1/alarms/acknowledge", &seen)?;
+    Ok((shown, true))
+}
+
 /// Prints a value as one line of JSON.
 pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     json::print(value)
+}
+
+/// A value as people see it.
+pub(crate) fn plain(value: &Value) -> String {
+    json::plain(value)
 }
 
 /// Percent-encodes a value for a query or a path segment (RFC 3986, unreserved characters stay).

@@ -19,10 +19,12 @@ pub(crate) fn run(args: Status) -> Result<(), Failure> {
     };
     let ledgers = client.get_json("/v1/ledgers")?;
     let witnesses = client.get_json("/v1/witnesses")?;
+    // Not every token that sees the ledgers sees these.
+    let alarms = client.get_json("/v1/alarms").ok();
     if args.server.json {
         json::print(&json!({
             "server": client.base(), "status": status, "reason": health.get("reason"), "ledgers": ledgers,
-            "witnesses": witnesses,
+            "witnesses": witnesses, "alarms": alarms,
         }))?;
     } else {
         let paint = Paint::for_stdout();
@@ -31,10 +33,11 @@ pub(crate) fn run(args: Status) -> Result<(), Failure> {
         let rows: Vec<Vec<String>> =
             ledgers.as_array().map_or(&[][..], Vec::as_slice).iter().map(row).collect();
         terminal::print(&format!(
-            "{}: {word}\n\n{}{}",
+            "{}: {word}\n\n{}{}{}",
             client.base(),
             terminal::table(&COLUMNS, &rows, paint),
-            of_witnesses(&witnesses, paint)
+            of_witnesses(&witnesses, paint),
+            alarms.as_ref().and_then(|alarms| summary(alarms, paint)).unwrap_or_default()
         ))?;
     }
     match status {
@@ -44,6 +47,19 @@ pub(crate) fn run(args: Status) -> Result<(), Failure> {
             json::text(&health, "reason").unwrap_or("it gives no reason")
         ))),
     }
+}
+
+/// How many alarms stand, if any do.
+fn summary(alarms: &Value, paint: Paint) -> Option<String> {
+    let count = |list: &str, beyond: &str| {
+        let listed = alarms.get(list).and_then(Value::as_array).map_or(0, Vec::len) as u64;
+        listed + json::number(alarms, beyond).unwrap_or(0)
+    };
+    let damage = count("damage", "damage_beyond");
+    let writes = count("foreign_writes", "foreign_writes_beyond");
+    let told =
+        format!("\nalarms: {damage} of damage, {writes} of writes from outside; see: ledgerstone doctor\n");
+    (damage + writes > 0).then(|| paint.red(&told))
 }
 
 fn row(ledger: &Value) -> Vec<String> {

@@ -53,6 +53,29 @@ pub(super) fn start(
     }
 }
 
+/// Brings back what earlier runs saw and nobody has acknowledged, on a thread of its own: it may have to read far back.
+pub(super) fn restore(server: &Arc<api::Server>, handle: watch::Handle, until: u64, env: Arc<dyn Env>) {
+    let server = Arc::downgrade(server);
+    let work = move || {
+        let Some(server) = server.upgrade() else { return };
+        if let Err(fault) = server.restore_alarms(&handle, until) {
+            log(env.as_ref(), &format!("error: earlier alarms are not all shown: {fault}"));
+        }
+        let standing = handle.state().standing;
+        if standing > 0 {
+            log(
+                env.as_ref(),
+                &format!(
+                    "warning: {standing} writes to the store from outside are not acknowledged; see them, and say so, \
+                     with: ledgerstone doctor"
+                ),
+            );
+        }
+    };
+    // Without the thread they are on record all the same, and the next start shows them.
+    drop(std::thread::Builder::new().name("alarms".to_owned()).spawn(work));
+}
+
 /// The same for programs.
 fn fields(foreign: &Foreign) -> Vec<(&'static str, Value)> {
     let known = [

@@ -68,16 +68,22 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     let place = banner::Place { listen: bound, certified, data: &plan.data, keys: &plan.keys };
     let banner = banner::banner(&place, new_token, &ledgers);
 
-    let (stop_watching, stopped) = mpsc::channel();
-    let watcher = {
-        let (engine, env, tls) = (engine.clone(), env.clone(), tls.clone());
-        thread::Builder::new()
-            .name("watch".to_owned())
-            .spawn(move || watch::watch(&engine, tls.as_deref(), env.as_ref(), &stopped))
-    };
-    let settings = api::Settings { limits: plan.limits.clone(), open: plan.open, tls };
+    let settings = api::Settings { limits: plan.limits.clone(), open: plan.open, tls: tls.clone() };
     let server = api::Server::new(engine.clone(), tokens, env.clone(), settings);
     let server = server.map_err(|error| Failure::trouble(error.to_string()))?;
+    let (stop_watching, stopped) = mpsc::channel();
+    let watcher = {
+        let (engine, env, of_tls) = (engine.clone(), env.clone(), Arc::downgrade(&server));
+        let record = move |change: &api::TlsChange| {
+            if let Some(server) = of_tls.upgrade() {
+                server.tls_changed(change);
+            }
+        };
+        thread::Builder::new()
+            .name("watch".to_owned())
+            .spawn(move || watch::watch(&engine, tls.as_deref(), &record, env.as_ref(), &stopped))
+    };
+    let accesses = server.accesses_until_now();
     server.started(&chosen.hash(), files::program_hash());
     if let Some(witness) = &plan.witness {
         server.witnessed_by(&witness.sha256);
@@ -101,6 +107,9 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
         data: Some(plan.data.clone()),
         answered: plan.log_requests.then(|| log::requests(env.clone())),
     });
+    if let Some(watch) = &foreign {
+        foreign::restore(&server, watch.handle(), accesses, env.clone());
+    }
     let served = serve(server.clone(), listener, &banner, env.as_ref());
     if let Some(scrub) = scrub {
         scrub.stop(self::scrub::PATIENCE);

@@ -13,13 +13,22 @@ use super::log::log;
 const POLL: Duration = Duration::from_millis(200);
 
 /// Watches until the other end of `stop` is dropped.
-pub(super) fn watch(engine: &Arc<Engine>, tls: Option<&api::Tls>, env: &dyn Env, stop: &Receiver<()>) {
+pub(super) fn watch(
+    engine: &Arc<Engine>,
+    tls: Option<&api::Tls>,
+    record: &dyn Fn(&api::TlsChange),
+    env: &dyn Env,
+    stop: &Receiver<()>,
+) {
     let mut told = Status::Running;
     let mut look_at = Duration::ZERO;
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(POLL) {
         let now = env.monotonic();
         if let Some(tls) = tls.filter(|_| now >= look_at) {
-            tls.look(&mut |sentence| log(env, sentence));
+            tls.look(&mut |news| {
+                log(env, &news.sentence);
+                news.change.iter().for_each(record);
+            });
             look_at = now + api::LOOK_EVERY;
         }
         let status = engine.status();

@@ -49,3 +49,58 @@ fn what_another_process_does_is_told_and_what_the_server_does_is_not() {
     let named = names(&["was made", &format!("process {}", pids[0]), "echo x"]);
     assert!(named || names(&["does not name"]), "{log}");
 }
+
+/// A start is no acknowledgement: whoever writes to a store could have it started as well.
+#[test]
+fn writes_by_others_stay_in_sight_over_restarts_until_somebody_acknowledges_them() {
+    let rig = Rig::new();
+    let server = rig.up(&[]);
+    let foreign = || {
+        let file = rig.path("ledgerstone-data/ledgerstone.toml");
+        assert!(Command::new("chmod").arg("600").arg(file).status().unwrap().success());
+    };
+    let alarms = |server: &crate::rig::Server| rig.ask_json(server, &["status"])["alarms"].clone();
+    let standing = |server: &crate::rig::Server| alarms(server)["standing"].as_u64().unwrap();
+    let wait = |server: &crate::rig::Server, wanted: &dyn Fn(u64) -> bool| {
+        (0..200).any(|_| {
+            wanted(standing(server)) || {
+                std::thread::sleep(Duration::from_millis(25));
+                false
+            }
+        })
+    };
+    assert_eq!(standing(&server), 0);
+    rig.ask(&server, &["doctor"]).says("good  alarms: none");
+    foreign();
+    if !wait(&server, &|standing| standing > 0) {
+        println!("SKIPPED: neither fanotify nor inotify can be used here");
+        return;
+    }
+    server.terminate();
+    for _ in 0..2 {
+        let server = rig.up(&[]);
+        assert!(wait(&server, &|standing| standing > 0), "{}", alarms(&server));
+        let told = alarms(&server)["foreign_writes"][0].clone();
+        assert_eq!((&told["file"], &told["kind"]), (&"ledgerstone.toml".into(), &"attributes".into()));
+        rig.ask(&server, &["status"]).ok().says("of writes from outside");
+        server.terminate();
+    }
+    let server = rig.up(&[]);
+    assert!(wait(&server, &|standing| standing > 0));
+    rig.ask(&server, &["doctor"]).code_is(1).says("write from outside: attributes ledgerstone.toml");
+    let reader = ["token", "add", "r", "--role", "auditor"];
+    rig.write("auditor.token", rig.ask(&server, &reader).ok().out);
+    let refused = ["doctor", "--acknowledge", "me", "--token-file", "auditor.token"];
+    rig.ask(&server, &refused).code_is(2).says("acknowledge");
+    assert!(standing(&server) > 0);
+    rig.ask(&server, &["doctor", "--acknowledge", "the backup's chmod"]).says("acknowledged");
+    assert_eq!(standing(&server), 0);
+    rig.ask(&server, &["access", "alarms.acknowledge"]).ok();
+    rig.ask(&server, &["access", "the backup's chmod"]).ok().says("alarms.acknowledge");
+    server.terminate();
+    let server = rig.up(&[]);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(standing(&server), 0, "what was acknowledged does not come back");
+    foreign();
+    assert!(wait(&server, &|standing| standing > 0), "what is new is told");
+}

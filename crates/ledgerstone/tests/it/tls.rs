@@ -144,6 +144,34 @@ fn a_new_certificate_is_taken_up_while_it_runs() {
     assert_eq!(code, Some(0));
     assert!(log.contains("info: the TLS files have changed and are in use"), "{log}");
     assert!(log.contains("error: the TLS files have changed and are not used"), "{log}");
+    // Not only in the log, which is nobody's to check.
+    secured.issue("server", &["localhost"]);
+    let server = secured.up();
+    let access = |what: &str| {
+        let found = rig.run(&["access", what, "--json", "--server", &server.url]).ok().json();
+        found["accesses"].as_array().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let changes = access("tls.certificate");
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    let taken = changes.iter().find(|change| change.contains("Success")).unwrap();
+    assert!(taken.contains("certificate_sha256") && taken.contains("4096-01-01T00:00:00.000Z"), "{taken}");
+    let refused = changes.iter().find(|change| change.contains("Failure")).unwrap();
+    assert!(refused.contains("no usable certificate"), "{refused}");
+    assert!(access("server.start").iter().all(|start| start.contains("certificate_sha256")));
+    // Whoever was not satisfied with the name broke off the handshake.
+    assert!(!access("failed-handshake").is_empty());
+    let token = "ledgerstone-data/admin.token";
+    let metrics = Command::new("curl")
+        .args(["-sS", "--noproxy", "*", "--cacert", "tls/ca.pem", "-H"])
+        .arg(format!("Authorization: Bearer {}", String::from_utf8_lossy(&rig.read(token)).trim()))
+        .arg(format!("{}/metrics", server.url))
+        .current_dir(rig.path(""))
+        .output();
+    let Ok(metrics) = metrics else { return println!("SKIPPED: this machine has no curl") };
+    let page = String::from_utf8(metrics.stdout).unwrap();
+    let end =
+        page.lines().find_map(|line| line.strip_prefix("ledgerstone_tls_certificate_not_after_seconds "));
+    assert_eq!(end, Some("67090118400"), "{page}");
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub(super) fn page(server: &Server, reads: &Reads, shown: &[usize]) -> String {
         .sample(&[], seconds(tls.status().not_after_ms));
     }
     let supervision = server.supervision();
+    if let Some(stamps) = supervision.and_then(|supervision| supervision.stamps.as_ref()) {
+        timestamps(&mut page, server, &stamps.status(), shown, now_ms);
+    }
     if let Some(data) = supervision.and_then(|supervision| supervision.data.as_deref()) {
         disk(&mut page, data);
     }
@@ -184,6 +187,39 @@ fn requests(page: &mut Page, server: &Server) {
     .sample(&[], number(waiting * 1024));
     page.family("ledgerstone_append_queue_limit_bytes", Type::Gauge, "Most that may wait.")
         .sample(&[], number(permits * 1024));
+}
+
+/// What time-stamp authorities have said.
+fn timestamps(page: &mut Page, server: &Server, all: &[stamper::Status], shown: &[usize], now_ms: u64) {
+    let is_shown = |name: &str| shown.iter().any(|&at| server.ledgers()[at].info.name == name);
+    let all: Vec<&stamper::Status> = all.iter().filter(|status| is_shown(&status.ledger)).collect();
+    let each = |page: &mut Page, value: &dyn Fn(&stamper::Status) -> Option<f64>| {
+        for status in &all {
+            if let Some(value) = value(status) {
+                page.sample(&[("ledger", &status.ledger), ("authority", &status.authority)], value);
+            }
+        }
+    };
+    page.family(
+        "ledgerstone_timestamp_age_seconds",
+        Type::Gauge,
+        "Time since the newest timestamp of this run, by the authority's clock; missing before the first.",
+    );
+    each(page, &|status| Some(seconds(now_ms.saturating_sub(status.newest.as_ref()?.gen_time_ms))));
+    page.family("ledgerstone_timestamps_total", Type::Counter, "Timestamps entered since the start.");
+    each(page, &|status| Some(number(status.tokens)));
+    page.family(
+        "ledgerstone_timestamp_errors_total",
+        Type::Counter,
+        "Questions to an authority since the start that led to no timestamp.",
+    );
+    each(page, &|status| Some(number(status.errors)));
+    page.family(
+        "ledgerstone_clock_offset_seconds",
+        Type::Gauge,
+        "How far this machine's clock is ahead of an authority's beyond what can be explained; 0 if they agree.",
+    );
+    each(page, &|status| Some(status.clock_off_ms.unwrap_or(0) as f64 / 1000.0));
 }
 
 fn disk(page: &mut Page, data: &Path) {

@@ -27,6 +27,8 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 /// What watches over the store, and where it lies.
 #[derive(Default)]
 pub struct Supervision {
+    /// Those who ask the time-stamp authorities.
+    pub stamps: Option<stamper::Handle>,
     /// Continuous verification.
     pub scrub: Option<scrub::Handle>,
     /// The watch over writes by other processes.

@@ -7,6 +7,7 @@ mod foreign;
 pub(crate) mod log;
 mod plan;
 mod scrub;
+mod stamp;
 mod watch;
 mod witness;
 
@@ -42,6 +43,7 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
     log::set_json(plan.log_json);
     directory::prepare(&plan.data)?;
     let lock = directory::lock(&plan.data)?;
+    let stamps = stamp::options(&plan.data, &chosen.settings)?;
     directory::check_apart(&plan.data, &plan.keys)?;
     directory::prepare(&plan.keys)?;
     let env: Arc<dyn Env> = Arc::new(SystemEnv::new());
@@ -95,12 +97,14 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
             server.damage_found(alarm);
         }
     });
+    let stamper = stamp::start(stamps, &engine, &env);
     let foreign = foreign::start(&plan, env.clone(), move |write| {
         if let Some(server) = of_foreign.upgrade() {
             server.foreign_write(write);
         }
     });
     server.supervise(api::Supervision {
+        stamps: stamper.as_ref().map(stamper::Stamper::handle),
         scrub: scrub.as_ref().map(::scrub::Scrub::handle),
         watch: foreign.as_ref().map(::watch::Watch::handle),
         witness: anchor.as_ref().map(Anchor::handle),
@@ -111,6 +115,9 @@ pub(crate) fn up(up: Up) -> Result<(), Failure> {
         foreign::restore(&server, watch.handle(), accesses, env.clone());
     }
     let served = serve(server.clone(), listener, &banner, env.as_ref());
+    if let Some(stamper) = stamper {
+        stamper.stop();
+    }
     if let Some(scrub) = scrub {
         scrub.stop(self::scrub::PATIENCE);
     }

@@ -16,6 +16,8 @@ pub(crate) struct Key {
 /// What a setting may hold.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
+    /// Addresses that begin with http:// or https://, at least one.
+    Urls,
     /// An address and a port.
     Address,
     /// A path.
@@ -204,6 +206,26 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Switch,
         default: "false",
         meaning: "Logs a line for each request: method, route, status, time taken, address and request id.",
+    },
+    Key {
+        path: "timestamp.authorities",
+        kind: Kind::Urls,
+        default: "",
+        meaning: "Addresses of time-stamp authorities (RFC 3161) that are asked about the newest checkpoint of each \
+                  ledger, at the start, at every interval and at the stop. They see its digest only. See docs/time.md.",
+    },
+    Key {
+        path: "timestamp.ca",
+        kind: Kind::Path,
+        default: "",
+        meaning: "The authorities' root certificates, as PEM, and any that lead there and are not in their tokens. \
+                  Relative to the data directory and never inside it.",
+    },
+    Key {
+        path: "timestamp.interval_s",
+        kind: number(10, 604_800),
+        default: "3600",
+        meaning: "Time from one timestamp of a ledger to the next.",
     },
 ];
 

@@ -24,6 +24,9 @@ pub(crate) struct Settings {
     pub keys: Option<PathBuf>,
     pub ledgers: Option<Vec<String>>,
     pub origin_host: Option<String>,
+    pub timestamp_authorities: Option<Vec<String>>,
+    pub timestamp_ca: Option<PathBuf>,
+    pub timestamp_interval_s: Option<u64>,
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     pub tls_client_ca: Option<PathBuf>,
@@ -111,6 +114,13 @@ impl Settings {
                 ("keys", Setting::Text(value)) => settings.keys = Some(value.into()),
                 ("ledgers", Setting::Names(value)) => settings.ledgers = Some(value),
                 ("origin_host", Setting::Text(value)) => settings.origin_host = Some(value),
+                ("timestamp.authorities", Setting::Names(value)) => {
+                    settings.timestamp_authorities = Some(value);
+                }
+                ("timestamp.ca", Setting::Text(value)) => settings.timestamp_ca = Some(value.into()),
+                ("timestamp.interval_s", Setting::Number(value)) => {
+                    settings.timestamp_interval_s = Some(value);
+                }
                 ("tls.certificate", Setting::Text(value)) => settings.tls_certificate = Some(value.into()),
                 ("tls.key", Setting::Text(value)) => settings.tls_key = Some(value.into()),
                 ("tls.client_ca", Setting::Text(value)) => settings.tls_client_ca = Some(value.into()),
@@ -179,6 +189,7 @@ fn read(path: &str, value: &Spanned<DeValue<'_>>) -> Result<Setting, String> {
     let value = value.get_ref();
     let text = || value.as_str().ok_or_else(|| expected("a text in quotes", value));
     match key.kind {
+        Kind::Urls => urls(value),
         Kind::Address => text()?
             .parse()
             .map(Setting::Address)
@@ -196,6 +207,22 @@ fn read(path: &str, value: &Spanned<DeValue<'_>>) -> Result<Setting, String> {
         },
         Kind::Switch => value.as_bool().map(Setting::Switch).ok_or_else(|| expected("true or false", value)),
         Kind::Number { .. } => number(key, value),
+    }
+}
+
+fn urls(value: &DeValue<'_>) -> Result<Setting, String> {
+    let list = value.as_array().ok_or_else(|| expected("a list of addresses", value))?;
+    let url = |value: &Spanned<DeValue<'_>>| {
+        let text =
+            value.get_ref().as_str().ok_or_else(|| expected("a list of addresses", value.get_ref()))?;
+        match net::Url::parse(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(what) => Err(format!("{what}: {}", crate::terminal::escape(text))),
+        }
+    };
+    match list.iter().map(url).collect::<Result<Vec<String>, String>>()? {
+        urls if urls.is_empty() => Err("must name at least one address".to_owned()),
+        urls => Ok(Setting::Names(urls)),
     }
 }
 

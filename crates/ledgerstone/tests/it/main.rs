@@ -20,5 +20,6 @@ mod rights;
 mod scrub;
 mod settings;
 mod sources;
+mod timestamps;
 mod tls;
 mod witness;

@@ -106,6 +106,7 @@ fn what_watches_over_the_store_is_shown() {
     let foreign = watch::Watch::start(&roots, env, drop).unwrap();
     let anchor = nobody_to_ask();
     site.server.supervise(api::Supervision {
+        stamps: None,
         scrub: Some(scrub.handle()),
         watch: Some(foreign.handle()),
         witness: Some(anchor.handle()),

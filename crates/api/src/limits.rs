@@ -42,6 +42,8 @@ pub struct Limits {
     pub record_bytes: u64,
     /// Bytes of prepared records, of all requests, that wait for the engine.
     pub queued_bytes: usize,
+    /// The same for small blocks of sources with no other append under way, which do not wait behind what others send.
+    pub queued_small_bytes: usize,
     /// Blocks of one request that are mapped or written at once.
     pub blocks_in_flight: usize,
     /// Receipts in one answer; those of further records are asked for one by one.
@@ -95,6 +97,7 @@ impl Default for Limits {
             body_bytes: 256 << 20,
             record_bytes: wire::MAX_EVENT,
             queued_bytes: 48 << 20,
+            queued_small_bytes: 4 << 20,
             blocks_in_flight: 4,
             receipts: 8192,
             commit_wait: Duration::from_secs(30),

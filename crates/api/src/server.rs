@@ -89,6 +89,9 @@ pub(crate) struct Ledger {
     pub prefix: String,
 }
 
+/// A block of at most so many KiB is small.
+pub(crate) const SMALL_KIB: u32 = 64;
+
 /// Permits for what is bounded over all requests.
 pub(crate) struct Gates {
     pub appends: Semaphore,
@@ -99,6 +102,8 @@ pub(crate) struct Gates {
     /// One permit for each KiB of prepared records that wait for the engine.
     pub queue: Arc<Semaphore>,
     pub queue_permits: u32,
+    /// The same for small blocks of sources that have nothing else under way.
+    pub small: Arc<Semaphore>,
     pub mappers: Arc<Semaphore>,
     pub reads: Semaphore,
     pub scans: Semaphore,
@@ -334,6 +339,7 @@ impl Gates {
             large: Arc::new(Semaphore::new(limits.large_records)),
             queue: Arc::new(Semaphore::new(queue_permits as usize)),
             queue_permits,
+            small: Arc::new(Semaphore::new((limits.queued_small_bytes / 1024).max(SMALL_KIB as usize))),
             mappers: Arc::new(Semaphore::new(limits.mappers)),
             reads: Semaphore::new(limits.reads),
             scans: Semaphore::new(limits.scans),

@@ -1,11 +1,12 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::request::{Refusal, Request};
 
 /// The bounded queue before the writer. Requests of the ledger itself always get in; others are refused once
-/// too much is waiting, with a time to retry.
+/// too much is waiting, with a time to retry. Sources take turns, so that whoever sends little does not wait behind all
+/// that another one sends; what is of one source stays in order.
 pub(crate) struct Intake {
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -13,7 +14,7 @@ pub(crate) struct Intake {
 }
 
 struct Queue {
-    requests: VecDeque<Request>,
+    waiting: Waiting,
     bytes: usize,
     gate: Gate,
     throttle: Throttle,
@@ -63,6 +64,64 @@ pub(crate) enum Taken {
     Closed,
 }
 
+/// Whose requests stay in order among themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    /// The ledger's own.
+    Ledger(usize),
+    /// Those of a source of a ledger.
+    Source(usize, u32),
+    /// Of no ledger.
+    Log,
+}
+
+impl Lane {
+    fn of(request: &Request) -> Lane {
+        match request {
+            Request::Append { ledger, batch, .. } => Lane::Source(*ledger, batch.source),
+            Request::Open { ledger, source: Some(source), .. } => Lane::Source(*ledger, *source),
+            Request::Open { ledger, .. }
+            | Request::Control { ledger, .. }
+            | Request::Sources { ledger, .. } => Lane::Ledger(*ledger),
+            Request::Carry(_) => Lane::Log,
+        }
+    }
+}
+
+/// What waits, lane by lane, and whose turn it is.
+#[derive(Default)]
+struct Waiting {
+    lanes: BTreeMap<Lane, VecDeque<Request>>,
+    /// Each lane in which something waits, once.
+    turns: VecDeque<Lane>,
+}
+
+impl Waiting {
+    fn push(&mut self, request: Request) {
+        let lane = Lane::of(&request);
+        let waiting = self.lanes.entry(lane).or_default();
+        if waiting.is_empty() {
+            self.turns.push_back(lane);
+        }
+        waiting.push_back(request);
+    }
+
+    fn pop(&mut self) -> Option<Request> {
+        let lane = self.turns.pop_front()?;
+        let waiting = self.lanes.get_mut(&lane)?;
+        let request = waiting.pop_front();
+        match waiting.is_empty() {
+            true => drop(self.lanes.remove(&lane)),
+            false => self.turns.push_back(lane),
+        }
+        request
+    }
+
+    fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+}
+
 impl Queue {
     fn keeps_out(&self, weight: usize) -> bool {
         match self.throttle {
@@ -77,7 +136,7 @@ impl Intake {
     pub(crate) fn new(limit: usize) -> Self {
         let gate =
             Gate::Suspended(Refusal::Unavailable { reason: "starting".to_owned(), retry_after_ms: 500 });
-        let queue = Queue { requests: VecDeque::new(), bytes: 0, gate, throttle: Throttle::None };
+        let queue = Queue { waiting: Waiting::default(), bytes: 0, gate, throttle: Throttle::None };
         Self { queue: Mutex::new(queue), changed: Condvar::new(), limit }
     }
 
@@ -103,14 +162,14 @@ impl Intake {
             return request.refuse(refusal);
         }
         queue.bytes += weight;
-        queue.requests.push_back(request);
+        queue.waiting.push(request);
         self.changed.notify_one();
     }
 
     /// Takes requests until their weight reaches `bytes`, waiting up to `timeout` for the first.
     pub(crate) fn take(&self, bytes: usize, timeout: Duration) -> Taken {
         let mut queue = self.lock();
-        if queue.requests.is_empty() {
+        if queue.waiting.is_empty() {
             if !matches!(queue.gate, Gate::Open) {
                 return Taken::Closed;
             }
@@ -119,7 +178,7 @@ impl Intake {
         }
         let (mut taken, mut weight) = (Vec::new(), 0);
         while weight < bytes
-            && let Some(request) = queue.requests.pop_front()
+            && let Some(request) = queue.waiting.pop()
         {
             weight += request.weight();
             taken.push(request);
@@ -145,12 +204,14 @@ impl Intake {
 
     /// Refuses everything that is waiting.
     pub(crate) fn refuse_waiting(&self, refusal: &Refusal) {
-        let waiting = {
+        let mut waiting = {
             let mut queue = self.lock();
             queue.bytes = 0;
-            std::mem::take(&mut queue.requests)
+            std::mem::take(&mut queue.waiting)
         };
-        waiting.into_iter().for_each(|request| request.refuse(refusal.clone()));
+        while let Some(request) = waiting.pop() {
+            request.refuse(refusal.clone());
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -185,6 +246,36 @@ mod tests {
             Ok(other) => panic!("{other:?}"),
             Err(_) => true,
         }
+    }
+
+    #[test]
+    fn sources_take_turns_and_each_keeps_its_order() {
+        let intake = open(1 << 30);
+        let append = |ledger, source: u32, first: u64| {
+            let batch = Batch { source, numbered: Some((1, first)), records: Vec::new() };
+            intake.submit(Request::Append { ledger, batch, pending: Pending::new(|_| {}) });
+        };
+        (1..=100).for_each(|first| append(0, 1, first));
+        append(0, 2, 1);
+        append(1, 1, 1);
+        append(0, 2, 2);
+        intake.submit(control());
+        let Taken::Requests(taken) = intake.take(usize::MAX, Duration::ZERO) else { panic!("nothing") };
+        let told: Vec<(usize, u32, u64)> = taken
+            .iter()
+            .map(|request| match request {
+                Request::Append { ledger, batch, .. } => {
+                    (*ledger, batch.source, batch.numbered.map_or(0, |(_, first)| first))
+                }
+                Request::Control { ledger, .. } => (*ledger, 0, 0),
+                _ => panic!("something else"),
+            })
+            .collect();
+        assert_eq!(told[..6], [(0, 1, 1), (0, 2, 1), (1, 1, 1), (0, 0, 0), (0, 1, 2), (0, 2, 2)]);
+        assert_eq!(told.len(), 104, "nothing is lost");
+        let of_greedy = told.iter().filter(|(ledger, source, _)| (*ledger, *source) == (0, 1));
+        assert!(of_greedy.map(|(.., first)| *first).eq(1..=100));
+        assert!(matches!(intake.take(1, Duration::ZERO), Taken::Idle));
     }
 
     fn control() -> Request {

@@ -214,7 +214,7 @@ pub struct Opened {
     pub index: u64,
 }
 
-/// Something to be entered, in the order of arrival.
+/// Something to be entered. Requests of one source, and those of a ledger itself, are taken in the order of arrival.
 pub enum Request {
     /// Records of a source.
     Append {
@@ -247,7 +247,7 @@ pub enum Request {
         /// Who waits for them to be durable.
         pending: Option<Pending<Entered>>,
     },
-    /// Asks how far the sources of a ledger have got. Answered in the order of arrival, so everything that was answered
+    /// Asks how far the sources of a ledger have got, when it is taken: everything that was answered
     /// before is in it.
     Sources {
         /// Which ledger.

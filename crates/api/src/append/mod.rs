@@ -52,7 +52,7 @@ pub(crate) async fn append(
     body: Body,
 ) -> Result<Response, Problem> {
     let admitted = admit(&server, &caller, &name, query.as_deref(), &headers);
-    let (ledger, params, coding, _entered) = match admitted {
+    let (ledger, params, coding, entered) = match admitted {
         Ok(admitted) => admitted,
         Err(problem) => {
             // Whoever waits for `100 Continue` sends nothing, and the connection stays good.
@@ -63,7 +63,7 @@ pub(crate) async fn append(
         }
     };
     let inbound = Inbound::new(coding, body, &server.limits);
-    let tally = Pump::new(&server, ledger, &params, inbound).run().await;
+    let tally = Pump::new(&server, ledger, &params, entered.1.alone, inbound).run().await;
     server.counters.recorded(tally.added(), tally.repeated());
     let tally = tally.into_result()?;
     let signed = match params.wait {

@@ -27,6 +27,8 @@ pub(super) struct Pump<'a> {
     server: &'a Arc<Server>,
     ledger: &'a Ledger,
     params: &'a Params,
+    /// Whether its source had nothing else under way when it came.
+    alone: bool,
     body: Option<Inbound>,
     cutter: Cutter,
     /// Bytes read.
@@ -71,6 +73,7 @@ impl<'a> Pump<'a> {
         server: &'a Arc<Server>,
         ledger: &'a Ledger,
         params: &'a Params,
+        alone: bool,
         body: Inbound,
     ) -> Self {
         let receipts = if params.receipts { server.limits.receipts } else { 0 };
@@ -78,6 +81,7 @@ impl<'a> Pump<'a> {
             server,
             ledger,
             params,
+            alone,
             body: Some(body),
             cutter: Cutter::new(server.limits.record_bytes),
             read: 0,

@@ -10,7 +10,7 @@ use super::{Pump, Written, next_answered};
 use crate::append::block::{Block, Mapping};
 use crate::append::retries::{self, Number, Retry};
 use crate::problem::Problem;
-use crate::server::closed;
+use crate::server::{SMALL_KIB, closed};
 
 /// How often a block that the engine had no room for is offered again before the request is refused.
 const OFFERS: u32 = 300;
@@ -36,13 +36,15 @@ impl<'a> Pump<'a> {
         mapping: Mapping,
         numbered: Option<(u32, u64)>,
     ) -> impl Future<Output = Result<oneshot::Receiver<Outcome>, Problem>> + use<'a> {
-        let (server, ledger, source) = (self.server, self.ledger.number, self.params.source);
+        let (server, ledger, source, alone) =
+            (self.server, self.ledger.number, self.params.source, self.alone);
         async move {
             let gates = &server.gates;
             let kib = u32::try_from(mapping.weight.div_ceil(1024)).unwrap_or(u32::MAX);
             // One record larger than the whole queue has it for itself.
             let permits = kib.clamp(1, gates.queue_permits);
-            let permit = gates.queue.clone().acquire_many_owned(permits).await.map_err(closed)?;
+            let queue = if alone && permits <= SMALL_KIB { &gates.small } else { &gates.queue };
+            let permit = queue.clone().acquire_many_owned(permits).await.map_err(closed)?;
             let (answer, outcome) = oneshot::channel();
             let pending = Pending::new(move |outcome: Outcome| {
                 drop(permit);

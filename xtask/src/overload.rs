@@ -3,8 +3,8 @@
 //! One greedy source sends on many connections, again and again, and never waits as it is told to; a polite one beside
 //! it sends a record every now and then and does wait. What must hold: every record that was acknowledged is there
 //! afterwards, at the index that was told, byte for byte, and the store is proven; memory stays bounded; all that the
-//! polite source sends is taken at its first try, within its patience; whoever is refused is told when to come again. Rates are printed
-//! and decide nothing.
+//! polite source sends is taken at its first try, within its patience; whoever is refused is told when to come again, and
+//! every refusal is in the metrics and on record. Rates are printed and decide nothing.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -60,6 +60,10 @@ struct Tally {
     refused: u64,
     /// Requests without an answer: up to so many records may be there or not.
     unknown: u64,
+    /// Requests that were answered by nobody, refused or not.
+    lost: u64,
+    /// How long each answer took, where that is of interest.
+    took: Vec<Duration>,
 }
 
 /// Runs for `time` and prints what came of it; how many records were acknowledged.
@@ -106,7 +110,13 @@ fn overload(binary: &Path, folder: &Path, time: Duration) -> Result<u64, String>
         loud.acknowledged,
         loud.refused
     );
-    println!("beside them {} polite records recorded, after {} refusals", quiet.acknowledged, quiet.refused);
+    println!(
+        "beside them {} polite records recorded, after {} refusals; half of them within {} ms, 99 of 100 within {} ms",
+        quiet.acknowledged,
+        quiet.refused,
+        quiet.took_at_most(50).as_millis(),
+        quiet.took_at_most(99).as_millis()
+    );
     if quiet.refused > 0 {
         return Err(
             "a source that sends one record at a time was refused for what another one sends".to_owned()
@@ -125,9 +135,44 @@ fn overload(binary: &Path, folder: &Path, time: Duration) -> Result<u64, String>
         all.add(tally);
     }
     read_back(&server, &all.kept)?;
+    let in_metrics = refused_by_metrics(&server)?;
+    // A stop enters what was counted.
     server.stop()?;
+    let server = Server::start(binary, &folder.join("data"), &["--settings", &settings])?;
+    let server = server.map_err(|ended| format!("the server does not start again: {}", ended.status))?;
+    let on_record = refused_on_record(&server)?;
+    server.stop()?;
+    println!("{} refusals told, {in_metrics} in the metrics, {on_record} on record", all.refused);
+    // A refusal whose answer did not get through was none to the client.
+    let bounds = all.refused..=all.refused + all.lost;
+    if in_metrics != on_record || !bounds.contains(&on_record) {
+        return Err(format!("refusals must agree; {} requests got no answer", all.lost));
+    }
     verify(binary, folder, &all)?;
     Ok(all.acknowledged)
+}
+
+/// Appends that were refused for want of room, as the metrics have them.
+fn refused_by_metrics(server: &Server) -> Result<u64, String> {
+    let page = server.get("/metrics")?.text();
+    let of = |outcome: &str| {
+        let name = format!("ledgerstone_appends_total{{outcome=\"{outcome}\"}} ");
+        let value = page.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok());
+        value.ok_or_else(|| format!("the metrics have no {name}"))
+    };
+    Ok(of("busy")? + of("unavailable")?)
+}
+
+/// The same as the ledger of accesses has them.
+fn refused_on_record(server: &Server) -> Result<u64, String> {
+    let found = server.get("/v1/ledgers/system/search?q=refused-write&limit=1000")?.json();
+    let hits = found["hits"].as_array().ok_or_else(|| format!("no hits in {found}"))?;
+    let refused = |event: &&Value| {
+        event["api"]["operation"] == "refused-write"
+            && matches!(event["status_code"].as_str(), Some("429" | "503"))
+    };
+    let events = hits.iter().map(|hit| &hit["event"]).filter(refused);
+    Ok(events.map(|event| event["count"].as_u64().unwrap_or(1)).sum())
 }
 
 /// Opens a source, numbered by the server; its token.
@@ -165,7 +210,10 @@ fn greedily(to: SocketAddr, token: &str, client: usize, stop: &AtomicBool) -> Re
         match connection.post("/v1/ledgers/main/events", token, body.as_bytes()) {
             Ok(told) => tally.take(client, 0, &told)?,
             // It may have been one connection too many, or its answer was lost.
-            Err(_) => tally.unknown += BATCH as u64,
+            Err(_) => {
+                tally.unknown += BATCH as u64;
+                tally.lost += 1;
+            }
         }
     }
     Ok(tally)
@@ -184,9 +232,11 @@ fn politely(to: SocketAddr, token: &str, time: Duration) -> Result<Tally, String
         let patience = now() + PATIENCE;
         let before = tally.acknowledged;
         while tally.acknowledged == before {
+            let asked = now();
             let told = connection
                 .post("/v1/ledgers/main/events", token, event(client, at).as_bytes())
                 .map_err(|error| format!("a polite request got no answer: {error}"))?;
+            tally.took.push(now() - asked);
             tally.take(client, at, &told)?;
             if now() > patience {
                 return Err(format!("a polite record was not taken within {} s", PATIENCE.as_secs()));
@@ -243,6 +293,15 @@ impl Tally {
         self.offered += other.offered;
         self.refused += other.refused;
         self.unknown += other.unknown;
+        self.lost += other.lost;
+        self.took.extend(other.took);
+    }
+
+    /// The time within which so many of a hundred answers came.
+    fn took_at_most(&self, percent: usize) -> Duration {
+        let mut took = self.took.clone();
+        took.sort_unstable();
+        took.get(took.len().saturating_sub(1) * percent / 100).copied().unwrap_or_default()
     }
 }
 

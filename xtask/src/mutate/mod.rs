@@ -88,7 +88,7 @@ fn suites(check: &Check) -> &'static [Suite] {
     let mut folders = check.file.split('/').skip(1).filter(|folder| *folder != "src");
     match (folders.next(), folders.next()) {
         (Some("tlog"), Some("proof")) => &[PROOFS, TLOG],
-        (Some("tlog"), Some("note" | "note.rs")) => &[NOTES, TLOG],
+        (Some("tlog"), Some("note" | "note.rs")) => &[NOTES, CHECKPOINTS, TLOG],
         (Some("tlog"), Some("tile" | "tile.rs")) => &[TILES, TLOG],
         (Some("tlog"), Some("policy.rs")) => &[POLICY, TLOG],
         (Some("tlog"), _) => &[CHECKPOINTS, TLOG],

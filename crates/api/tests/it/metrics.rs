@@ -105,8 +105,9 @@ fn what_watches_over_the_store_is_shown() {
     let roots = [watch::Root { label: "", path: data.canonicalize().unwrap() }];
     let foreign = watch::Watch::start(&roots, env, drop).unwrap();
     let anchor = nobody_to_ask();
+    let stamper = stamper::Stamper::start(unasked_authority(), |_, _, _| {}).unwrap();
     site.server.supervise(api::Supervision {
-        stamps: None,
+        stamps: Some(stamper.handle()),
         scrub: Some(scrub.handle()),
         watch: Some(foreign.handle()),
         witness: Some(anchor.handle()),
@@ -130,10 +131,40 @@ fn what_watches_over_the_store_is_shown() {
     let told: BTreeSet<&str> = told.into_iter().filter(|name| !name.starts_with('/')).collect();
     // There is no certificate here; the tests of TLS look at it.
     let of_tls = "ledgerstone_tls_certificate_not_after_seconds";
-    let there = shown.keys().filter_map(|name| name.split('{').next()).chain([of_tls]).collect();
+    // Nor is there a token; the tests of the program look at it.
+    let of_tokens = "ledgerstone_timestamp_age_seconds";
+    let there = shown.keys().filter_map(|name| name.split('{').next()).chain([of_tls, of_tokens]).collect();
     assert_eq!(told, there);
+    stamper.stop();
     scrub.stop(Duration::from_secs(5));
     foreign.stop();
+}
+
+/// Rounds that never have anything to stamp.
+fn unasked_authority() -> stamper::Rounds {
+    struct Empty;
+    impl stamper::Ledger for Empty {
+        fn name(&self) -> &str {
+            "main"
+        }
+
+        fn head(&self) -> Option<tlog::Checkpoint> {
+            None
+        }
+
+        fn enter(&self, _: stamper::Entry) -> bool {
+            false
+        }
+    }
+    let trusted = include_bytes!("../../../timestamp/tests/vectors/ca.pem");
+    let options = stamper::Options {
+        authorities: vec!["http://127.0.0.1:1".to_owned()],
+        trusted: timestamp::Authorities::parse(trusted).unwrap(),
+        interval: Duration::from_secs(3600),
+        timeout: Duration::from_secs(1),
+    };
+    let net = net::HttpNet::new(&net::TlsSettings::default(), net::Plain::Loopback).unwrap();
+    stamper::Rounds::new(vec![Arc::new(Empty)], options, Arc::new(net), Arc::new(SystemEnv::new()))
 }
 
 #[test]

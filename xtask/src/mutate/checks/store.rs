@@ -417,8 +417,8 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "witnessed: signature, though the store be damaged",
         WITNESSED,
-        "report.damage.push(Damage::new(DamageKind::Signature, file, error));",
-        "drop((file, error));",
+        "if let Err(error) = verified {\n        report.damage.push(Damage::new(DamageKind::Signature, file, error));",
+        "if let Err(error) = verified {\n        drop((file, error));",
     ),
     check(
         "timestamp: no later than its tree",

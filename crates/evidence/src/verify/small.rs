@@ -236,7 +236,7 @@ pub(crate) fn check_tree_files(
                     path,
                     "the checkpoint implies no such file",
                 ));
-            } else if let Some(detail) = other_partial(data, &path, inside, tree) {
+            } else if let Some(detail) = other_partial(data, &path, inside, state.sealed, tree) {
                 report.damage.push(Damage::new(DamageKind::Hash, path, detail));
             }
         }
@@ -256,22 +256,37 @@ fn is_full(path: &str, size: u64, stopped: bool) -> bool {
     !stopped || end.is_some_and(|end| end <= size)
 }
 
-/// What is wrong with a partial tile or bundle of another size than the checkpoint's, if anything.
-fn other_partial(data: &dyn Medium, path: &str, inside: &str, tree: &TreeResult) -> Option<&'static str> {
+/// What is wrong with a partial tile or bundle of another size than the checkpoint's, if anything. One that does not decode
+/// is what a power cut may leave of those above what is sealed; the next start removes it.
+fn other_partial(
+    data: &dyn Medium,
+    path: &str,
+    inside: &str,
+    sealed: u64,
+    tree: &TreeResult,
+) -> Option<&'static str> {
     let bytes = match data.read(path) {
         Ok(bytes) => bytes,
         // A running server has replaced it meanwhile.
         Err(_) => return None,
+    };
+    let young = |level: u8, index: u64, width: u16| {
+        let span = u64::from(TILE_WIDTH).checked_pow(u32::from(level));
+        let end =
+            index.checked_mul(u64::from(TILE_WIDTH)).and_then(|first| first.checked_add(u64::from(width)));
+        span.zip(end).and_then(|(span, end)| end.checked_mul(span)).is_none_or(|end| end > sealed)
     };
     let (level, index, hashes) = match (parse_bundle_path(inside), Tile::parse(inside)) {
         (Ok((index, width)), _) => match decode_bundle(&bytes) {
             Ok(entries) if entries.len() == usize::from(width) => {
                 (0, index, entries.into_iter().map(leaf_hash).collect())
             }
+            _ if young(0, index, width) => return None,
             _ => return Some("a partial bundle of an older checkpoint does not decode"),
         },
         (_, Ok(tile)) => match decode_tile(&bytes, tile.width) {
             Ok(hashes) => (tile.level, tile.index, hashes),
+            Err(_) if young(tile.level, tile.index, tile.width) => return None,
             Err(_) => return Some("a partial tile of an older checkpoint does not decode"),
         },
         _ => return Some("nothing of a ledger has this name"),

@@ -348,6 +348,8 @@ impl TreeCheck<'_> {
             });
             match entries {
                 Ok(entries) => Some(entries),
+                // As for the tile.
+                Err(_) if in_log.is_some() => None,
                 Err(detail) => {
                     problems.push(
                         Damage::new(DamageKind::Format, &bundle_path, detail).of(self.name, first, end),

@@ -51,7 +51,13 @@ fn only_young_tree_files_may_be_missing_and_only_after_a_cut() {
     (forge.stopped, forge.log_from) = (false, 0);
     let (data, keys) = forge.store();
     assert_eq!(verify(&data, Some(&keys)).verdict(), Verdict::Proven);
-    for (path, may) in [("0/000", false), ("entries/000", false), ("0/001.p/22", true), ("1/000.p/1", true)] {
+    for (path, may) in [
+        ("0/000", false),
+        ("entries/000", false),
+        ("0/001.p/22", true),
+        ("1/000.p/1", true),
+        ("entries/001.p/22", true),
+    ] {
         let mut other = data.clone();
         other.get_mut(&tile(path)).unwrap().pop();
         let expected = (!may).then_some(DamageKind::Format);
@@ -66,6 +72,17 @@ fn only_young_tree_files_may_be_missing_and_only_after_a_cut() {
         let mut more = data.clone();
         more.insert(tile("0/001.p/1"), bytes.to_vec());
         assert_eq!(kind_of(&more, &keys, &tile("0/001.p/1")), expected);
+    }
+    // Nor is one that is torn damage, if it is that young.
+    for (path, expected) in [
+        ("0/001.p/1", None),
+        ("entries/001.p/1", None),
+        ("0/000.p/1", Some(DamageKind::Hash)),
+        ("entries/000.p/1", Some(DamageKind::Hash)),
+    ] {
+        let mut more = data.clone();
+        more.insert(tile(path), vec![7; 31]);
+        assert_eq!(kind_of(&more, &keys, &tile(path)), expected, "{path}");
     }
 }
 

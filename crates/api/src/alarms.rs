@@ -141,7 +141,7 @@ fn write(alarm: &watch::Alarm) -> Value<'static> {
 fn wanted(body: &[u8]) -> Result<(u64, String), Problem> {
     let value = parser::parse(body).map_err(|error| Problem::bad_body(error.to_string()))?;
     let object = value.as_object().ok_or_else(|| Problem::bad_body("send a JSON object"))?;
-    if let Some((name, _)) = object.iter().find(|(name, _)| !["seen", "reason"].contains(&name.as_ref())) {
+    if let Some((name, _)) = object.iter().find(|(name, _)| !["seen", "reason"].contains(name)) {
         return Err(Problem::bad_body(format!("unknown member: {name}")));
     }
     let seen = object.get("seen").and_then(Value::as_u64);

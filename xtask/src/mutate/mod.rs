@@ -130,10 +130,10 @@ impl Scratch {
         let failed = |error: io::Error| format!("{}: {error}", check.file);
         let whole = fs::read_to_string(&path).map_err(failed)?;
         for suite in suites(check) {
-            if sound.insert(suite) {
-                if let Fate::Killed(by) | Fate::Broken(by) = self.test(shell, suite) {
-                    return Err(format!("the tests fail as they are, with nothing left out: {by}"));
-                }
+            if sound.insert(suite)
+                && let Fate::Killed(by) | Fate::Broken(by) = self.test(shell, suite)
+            {
+                return Err(format!("the tests fail as they are, with nothing left out: {by}"));
             }
             fs::write(&path, whole.replacen(check.text, check.instead, 1)).map_err(failed)?;
             let fate = self.test(shell, suite);

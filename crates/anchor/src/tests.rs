@@ -1,7 +1,5 @@
 //! Courses against witnesses that keep to the specification, that lie, and that are not there.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

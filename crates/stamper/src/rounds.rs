@@ -122,10 +122,12 @@ impl Rounds {
             Err(why) => {
                 pair.due = now + pair.pause.min(self.options.interval);
                 pair.pause = (pair.pause * 2).min(self.options.interval.max(RETRY * 2));
-                tell(ledger.name(), &authority, &News::Failed(why.clone()));
-                let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-                shown[at].errors += 1;
-                shown[at].error = Some(why);
+                {
+                    let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+                    shown[at].errors += 1;
+                    shown[at].error = Some(why.clone());
+                }
+                tell(ledger.name(), &authority, &News::Failed(why));
             }
         }
     }
@@ -157,18 +159,21 @@ impl Rounds {
         if !ledger.enter(Entry::Timestamp(record.clone())) {
             return Err("the token could not be entered into the ledger".to_owned());
         }
+        {
+            let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let status = &mut shown[at];
+            status.newest = Some(Stamped {
+                size: head.size,
+                gen_time_ms: info.gen_time_ms,
+                valid_until_ms: answered.verified.valid_until.saturating_mul(1000),
+            });
+            status.tokens += 1;
+            status.error = None;
+            let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+            status.clock_off_ms = off.map(|wall_ms| signed(wall_ms) - signed(info.gen_time_ms));
+        }
+        // Last: whoever hears of it may look at how things stand.
         tell(ledger.name(), authority, &News::Stamped(record));
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = &mut shown[at];
-        status.newest = Some(Stamped {
-            size: head.size,
-            gen_time_ms: info.gen_time_ms,
-            valid_until_ms: answered.verified.valid_until.saturating_mul(1000),
-        });
-        status.tokens += 1;
-        status.error = None;
-        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-        status.clock_off_ms = off.map(|wall_ms| signed(wall_ms) - signed(info.gen_time_ms));
         Ok(())
     }
 }

@@ -255,6 +255,13 @@ pub enum ReceiptError {
     Inclusion(ProofError),
 }
 
+impl ReceiptError {
+    /// Whether a later version may understand what this one does not: undecidable, not damage.
+    pub fn is_undecidable(&self) -> bool {
+        matches!(self, Self::TableVersion(_) | Self::Entry(EntryError::Undecidable { .. }))
+    }
+}
+
 impl fmt::Display for ReceiptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,4 @@
 use evidence::verify::Verdict;
-use record::entry::EntryError;
 use record::receipt::{Receipt, ReceiptError};
 use tlog::note::VerifierKey;
 
@@ -51,11 +50,7 @@ pub fn verify_receipt(receipt: &[u8], raw: Option<&[u8]>, key: Option<&VerifierK
             .undecided
             .push("no raw bytes were given, so the entry was not recomputed: use --raw FILE".to_owned()),
         Some(Ok(())) => report.raw_checked = true,
-        Some(Err(
-            error @ (ReceiptError::TableVersion(_) | ReceiptError::Entry(EntryError::Undecidable { .. })),
-        )) => {
-            report.undecided.push(error.to_string());
-        }
+        Some(Err(error)) if error.is_undecidable() => report.undecided.push(error.to_string()),
         Some(Err(error)) => report.damage.push(error.to_string()),
     }
     match key.map(|key| receipt.check_proof(key)) {

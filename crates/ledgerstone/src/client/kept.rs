@@ -124,8 +124,7 @@ fn of_receipt(bytes: &[u8], raw: Option<&[u8]>) -> Result<(String, Promise), Rec
 
 fn of_proof(bytes: &[u8], raw: Option<&[u8]>) -> Result<(String, Promise), ReceiptError> {
     let proof = TlogProof::parse(bytes).map_err(|_| ReceiptError::Malformed("not a proof"))?;
-    let receipt = proof.extra.as_deref().and_then(|extra| Receipt::parse(extra).ok());
-    let receipt = receipt.filter(|receipt| receipt.index == proof.index).ok_or(ReceiptError::NoProof)?;
+    let receipt = prove::receipt_inside(&proof)?;
     if let Some(raw) = raw {
         receipt.check_raw(raw)?;
     }

@@ -162,3 +162,39 @@ fn is_own_record(receipt: &Receipt) -> bool {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     std::fs::write(path, bytes).about("write", path)
 }
+
+/// The receipt in the `extra` line of a proof. Nothing authenticates that line, so it must be of the entry and of the log
+/// that the proof is of.
+///
+/// # Errors
+/// [`ReceiptError::NoProof`] if there is none, [`ReceiptError::Malformed`] if it is another's.
+pub(super) fn receipt_inside(proof: &TlogProof) -> Result<Receipt, ReceiptError> {
+    let receipt = proof.extra.as_deref().and_then(|extra| Receipt::parse(extra).ok());
+    let receipt = receipt.ok_or(ReceiptError::NoProof)?;
+    let origin = proof.checkpoint.lines().next();
+    match receipt.index == proof.index && origin == Some(receipt.origin.as_str()) {
+        true => Ok(receipt),
+        false => Err(ReceiptError::Malformed("the receipt inside is of another entry")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_inside_is_of_the_entry_and_log_of_its_proof() {
+        let text = include_bytes!("../../../../docs/vectors/record/receipts.json");
+        let cases: Value = serde_json::from_slice(text).unwrap();
+        let extra = cases[0]["receipt"].as_str().unwrap().as_bytes().to_vec();
+        let (origin, index) = ("log.example.org/vectors", 2);
+        let of = |index, origin: &str, extra| {
+            let checkpoint = format!("{origin}\n9\n");
+            receipt_inside(&TlogProof { index, extra, hashes: Vec::new(), checkpoint })
+        };
+        assert_eq!(of(index, origin, Some(extra.clone())).unwrap().index, index);
+        assert!(matches!(of(index, origin, None), Err(ReceiptError::NoProof)));
+        assert!(matches!(of(index + 1, origin, Some(extra.clone())), Err(ReceiptError::Malformed(_))));
+        assert!(matches!(of(index, "log.example.org/other", Some(extra)), Err(ReceiptError::Malformed(_))));
+    }
+}

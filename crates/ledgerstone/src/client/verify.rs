@@ -6,7 +6,7 @@ use std::path::Path;
 
 use evidence::verify::{Anchor, Report, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
-use record::receipt::{Receipt, ReceiptError};
+use record::receipt::ReceiptError;
 use tlog::{Policy, TlogProof, TlogProofError, VerifierKey};
 use verifier::ReceiptReport;
 
@@ -157,16 +157,22 @@ fn proof(bytes: &[u8], raw: Option<&[u8]>, key: Option<&VerifierKey>) -> Receipt
         }
     };
     report.index = proof.index;
-    let receipt = proof.extra.as_deref().and_then(|extra| Receipt::parse(extra).ok());
-    let Some(receipt) = receipt.filter(|receipt| receipt.index == proof.index) else {
-        report.undecided.push("the proof does not hold the entry that it is of".to_owned());
-        return report;
+    let receipt = match prove::receipt_inside(&proof) {
+        Ok(receipt) => receipt,
+        Err(ReceiptError::NoProof) => {
+            report.undecided.push("the proof does not hold the entry that it is of".to_owned());
+            return report;
+        }
+        Err(error) => {
+            report.damage.push(error.to_string());
+            return report;
+        }
     };
     report.origin.clone_from(&receipt.origin);
     match raw.map(|raw| receipt.check_raw(raw)) {
         None => {}
         Some(Ok(())) => report.raw_checked = true,
-        Some(Err(error @ ReceiptError::TableVersion(_))) => report.undecided.push(error.to_string()),
+        Some(Err(error)) if error.is_undecidable() => report.undecided.push(error.to_string()),
         Some(Err(error)) => report.damage.push(error.to_string()),
     }
     let Some(key) = key else {

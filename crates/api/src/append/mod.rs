@@ -84,6 +84,11 @@ fn admit<'s>(
     let grant = caller.require(Action::Append, Some(name))?;
     let params = Params::parse(Query::parse(query)?, grant)?;
     let ledger = server.ledger(name)?;
+    // Told before anything is recorded: whoever tried again after it would record everything twice.
+    if params.wait == Level::Witnessed && server.witnesses(name).is_none() {
+        let detail = "this ledger has no witnesses that could be waited for: use wait=committed";
+        return Err(Problem::bad_query(detail));
+    }
     let coding = Coding::parse(headers)?;
     check_length(headers, server.limits.body_bytes)?;
     let entered = enter(server, ledger.number, params.source).ok_or_else(|| Problem::busy(BUSY_MS))?;
@@ -129,10 +134,6 @@ async fn signed(server: &Server, ledger: &Ledger, tally: &Tally, level: Level) -
     let reads = server.engine.reads();
     // Whoever asked may have gone: what can't be sent is dropped.
     match level {
-        Level::Witnessed if server.witnesses(&ledger.info.name).is_none() => {
-            let reason = "all of it is durable; this ledger has no witnesses that could be waited for";
-            return Err(tally.told(Problem::unavailable(reason, BUSY_MS)));
-        }
         Level::Witnessed => reads.when_witnessed(ledger.number, tally.size(), move |at| {
             drop(wake.send((at.checkpoint.size, at.note.clone())));
         }),

@@ -99,6 +99,18 @@ fn an_event_that_lacks_what_is_mandatory_is_recorded_and_counted() {
     assert_eq!(counts, (2, 1, 0), "{answer}");
 }
 
+/// Whoever is told so afterwards would try again, and record everything twice.
+#[test]
+fn waiting_for_witnesses_that_there_are_not_is_refused_before_anything_is_recorded() {
+    let site = Site::start();
+    let event = r#"{"class_uid":6003,"time":1700000000000,"message":"once"}"#;
+    let answer = site.append("?wait=witnessed", event).problem(400, "query");
+    assert!(answer.text("detail").contains("wait=committed"));
+    assert!(event_raws(&site).is_empty());
+    site.append("?wait=committed", event).ok();
+    assert_eq!(event_raws(&site), [event]);
+}
+
 #[test]
 fn nothing_is_recorded_from_nothing() {
     let site = Site::start();

@@ -3,26 +3,24 @@
 //! Parts with records are read by several threads at once, and what is kept of them is taken in their order; so memory is
 //! bounded by a part for each thread. After damage it goes on as far as it can, since where the damage is matters too.
 
+mod anchors;
 mod members;
 mod order;
+mod place;
 mod report;
 mod rows;
+mod signed;
 
 use std::io;
 
 use record::control::{Control, Genesis};
 use record::entry::{Entry, Kind};
 use record::facet::Facet;
-use sha2::{Digest, Sha256};
-use tlog::{
-    Checkpoint, Hash, UnverifiedCheckpoint, VerifierKey, leaf_hash, verify_consistency, verify_inclusion,
-};
+use tlog::{Hash, VerifierKey};
 
-use crate::anchors::{Anchor, Neighbour, RangeProof};
 use crate::manifest::Manifest;
-use crate::note;
 use crate::zip::{Source, ZipError};
-use members::{ANCHORS, CHECKPOINT, Members, README, lines, pieces, whole};
+use members::{Members, README, pieces, whole};
 use order::{Beside, Order};
 use rows::{Class, Outcome};
 
@@ -94,56 +92,6 @@ struct Run<'a, S: ?Sized> {
 }
 
 impl<S: Source + ?Sized> Run<'_, S> {
-    /// E2 and what of E3 is in the manifest itself.
-    fn manifest(&mut self) -> Option<(Manifest, Option<VerifierKey>)> {
-        let text = self.whole(self.members.manifest())?.0;
-        let note = self.whole(self.members.note())?.0;
-        let manifest = match Manifest::parse(&text) {
-            Ok(manifest) => manifest,
-            Err(error) => {
-                self.find(Check::Manifest, "manifest.json", error);
-                return None;
-            }
-        };
-        let vkey = match VerifierKey::parse(&manifest.vkey) {
-            Ok(vkey) => Some(vkey),
-            Err(error) => {
-                self.find(Check::Note, "manifest.json", format!("vkey: {error}"));
-                None
-            }
-        };
-        let sha256 = Sha256::digest(&text).into();
-        let signed = vkey.as_ref().map(|vkey| note::check(&note, &manifest.origin, &sha256, vkey));
-        if let Some(Err(error)) = signed {
-            self.find(Check::Note, "manifest.note", error);
-        }
-        let rows = &self.members.rows[..self.members.manifest()];
-        let fits = rows.len() == manifest.members.len()
-            && rows.iter().zip(&manifest.members).all(|(row, member)| {
-                row.name == member.name
-                    && u64::from(row.length) == member.length
-                    && u64::from(row.stored) == member.stored
-            });
-        if !fits {
-            self.find(Check::Manifest, "manifest.json", "its members are not those of the archive");
-        }
-        let selection = &manifest.selection;
-        let (from, end) = (selection.from, selection.end);
-        let is_query = selection.query.is_some();
-        if from > end || end > manifest.size || from == end && !is_query {
-            self.find(
-                Check::Place,
-                "manifest.json",
-                "the selection is empty or reaches beyond the checkpoint",
-            );
-        }
-        if is_query == self.members.range.is_some() {
-            self.find(Check::Container, "range.json", "a range has it, and a query does not");
-            return None;
-        }
-        Some((manifest, vkey))
-    }
-
     /// Everything that the manifest names.
     fn contents(&mut self, manifest: &Manifest, vkey: Option<&VerifierKey>) {
         for at in [README, self.members.summary()] {
@@ -247,165 +195,6 @@ impl<S: Source + ?Sized> Run<'_, S> {
         self.report.merge(outcome.damaged, outcome.damage, outcome.undecided);
     }
 
-    /// E4.
-    fn checkpoint(&mut self, manifest: &Manifest, vkey: Option<&VerifierKey>) -> Option<Checkpoint> {
-        let (note, sha256) = self.whole(CHECKPOINT)?;
-        self.hashed(CHECKPOINT, Ok(sha256), manifest);
-        let keys = Vec::from_iter(vkey.cloned());
-        let parsed = UnverifiedCheckpoint::parse(&note);
-        let signatures = parsed.as_ref().map_or(0, |parsed| parsed.note().signatures().len());
-        let checked = parsed.clone().and_then(|parsed| parsed.verify(&manifest.origin, &keys, &[]));
-        let checkpoint = match checked {
-            Ok(verified) => verified.checkpoint().clone(),
-            Err(error) => {
-                self.find(Check::Checkpoint, "checkpoint", error);
-                return None;
-            }
-        };
-        if (checkpoint.size, checkpoint.root) != (manifest.size, manifest.root) {
-            self.find(Check::Checkpoint, "checkpoint", "another size or root than the manifest says");
-        }
-        self.report.cosignatures = signatures.saturating_sub(1);
-        if !self.options.witnesses.is_empty() {
-            match parsed.and_then(|parsed| parsed.verify(&manifest.origin, &keys, self.options.witnesses)) {
-                Ok(verified) => {
-                    let names =
-                        verified.cosignatures().iter().map(|signature| signature.key().name().to_owned());
-                    self.report.witnesses = names.collect();
-                }
-                Err(error) => self.find(Check::Witnesses, "checkpoint", error),
-            }
-        }
-        Some(checkpoint)
-    }
-
-    fn range(&mut self, manifest: &Manifest) -> Option<RangeProof> {
-        let at = self.members.range?;
-        let (text, sha256) = self.whole(at)?;
-        self.hashed(at, Ok(sha256), manifest);
-        match RangeProof::parse(&text) {
-            Ok(range) if (range.from, range.end) == (manifest.selection.from, manifest.selection.end) => {
-                Some(range)
-            }
-            Ok(_) => {
-                self.find(Check::Place, "range.json", "another range than the manifest says");
-                None
-            }
-            Err(error) => {
-                self.find(Check::Place, "range.json", error);
-                None
-            }
-        }
-    }
-
-    /// The entries beside a range: there, in the tree, and not of the time that was asked for.
-    fn neighbours(&mut self, manifest: &Manifest, range: Option<&RangeProof>) -> Vec<Beside> {
-        let Some(range) = range else { return Vec::new() };
-        let selection = &manifest.selection;
-        let mut found = Vec::new();
-        let sides: [(&str, Option<u64>, &Option<Neighbour>); 2] = [
-            ("before", range.from.checked_sub(1), &range.before),
-            ("after", (range.end < manifest.size).then_some(range.end), &range.after),
-        ];
-        for (name, index, neighbour) in sides {
-            let (index, neighbour) = match (index, neighbour) {
-                (None, None) => continue,
-                (Some(index), Some(neighbour)) => (index, neighbour),
-                _ => {
-                    self.find(
-                        Check::Place,
-                        "range.json",
-                        format!("{name} is missing, or should not be here"),
-                    );
-                    continue;
-                }
-            };
-            let leaf = leaf_hash(&neighbour.entry);
-            if let Err(error) =
-                verify_inclusion(index, manifest.size, &leaf, &neighbour.proof, &manifest.root)
-            {
-                self.find(
-                    Check::Place,
-                    "range.json",
-                    format!("{name} is not in the tree at its index: {error}"),
-                );
-                continue;
-            }
-            let Ok(entry) = Entry::decode(&neighbour.entry) else {
-                self.report
-                    .undecided(format!("range.json: {name} is an entry of an unknown version or kind"));
-                continue;
-            };
-            let received = entry.received_ms;
-            let within = match name {
-                "before" => selection.from_ms.is_some_and(|from| received >= from),
-                _ => selection.to_ms.is_some_and(|to| received < to),
-            };
-            if within {
-                let what = format!("{name} was received within the time of the selection, and is not in it");
-                self.find(Check::Place, "range.json", what);
-            }
-            found.push(Beside { index, received_ms: Some(received), neighbour: true });
-        }
-        found
-    }
-
-    /// E5 and E13.
-    fn genesis(&mut self, manifest: &Manifest, genesis: Option<&Genesis>, vkey: Option<&VerifierKey>) {
-        match genesis {
-            None => {
-                self.find(Check::Genesis, "control.ndjson", "the genesis is not in the file, or not readable")
-            }
-            Some(genesis) => {
-                let wrong = [
-                    ("ledger_id", genesis.ledger_id != manifest.ledger_id),
-                    ("origin", genesis.origin != manifest.origin),
-                    ("vkey", genesis.log_vkey != manifest.vkey && !self.has_key_records),
-                ];
-                for (name, _) in wrong.into_iter().filter(|(_, wrong)| *wrong) {
-                    self.find(Check::Genesis, "manifest.json", format!("{name} is not that of the genesis"));
-                }
-            }
-        }
-        match self.options.key {
-            None => {}
-            Some(key) if vkey == Some(key) => self.report.pinned = true,
-            Some(_) => {
-                self.find(
-                    Check::Key,
-                    "manifest.json",
-                    "the file is signed by another key than the one you gave",
-                );
-            }
-        }
-    }
-
-    /// E11.
-    fn anchors(
-        &mut self,
-        manifest: &Manifest,
-        checkpoint: Option<&Checkpoint>,
-        genesis: Option<&Genesis>,
-        vkey: Option<&VerifierKey>,
-    ) {
-        let mut keys = Vec::from_iter(vkey.cloned());
-        keys.extend(genesis.and_then(|genesis| VerifierKey::parse(&genesis.log_vkey).ok()));
-        keys.dedup();
-        let (mut size, mut found, mut good, mut timestamps) = (None, Vec::new(), 0, 0);
-        let row = self.members.rows[ANCHORS].clone();
-        let read = lines(self.source, &row, &mut |line, _, text| {
-            let checked = anchor(text, &keys, manifest, checkpoint, &mut size);
-            match checked {
-                Ok(tokens) => (good, timestamps) = (good + 1, timestamps + tokens),
-                Err(error) => found.push(Damage::new(Check::Anchors, &row.name, error).line(line)),
-            }
-        });
-        self.hashed(ANCHORS, read, manifest);
-        found.into_iter().for_each(|damage| self.report.find(damage));
-        self.report.anchors = good;
-        self.report.timestamps += timestamps;
-    }
-
     /// The data of a member has the hash that the manifest says.
     fn hashed(&mut self, at: usize, read: Result<[u8; 32], Failed>, manifest: &Manifest) {
         let name = self.members.rows[at].name.clone();
@@ -438,28 +227,4 @@ impl<S: Source + ?Sized> Run<'_, S> {
     fn find(&mut self, check: Check, member: &str, what: impl std::fmt::Display) {
         self.report.find(Damage::new(check, member, what));
     }
-}
-
-/// One line of `anchors.ndjson`. Returns how many timestamps it has.
-fn anchor(
-    text: &[u8],
-    keys: &[VerifierKey],
-    manifest: &Manifest,
-    checkpoint: Option<&Checkpoint>,
-    size: &mut Option<u64>,
-) -> Result<usize, String> {
-    let anchor = Anchor::parse(&[text, b"\n"].concat())?;
-    let parsed = UnverifiedCheckpoint::parse(anchor.checkpoint.as_bytes());
-    let verified = parsed.and_then(|parsed| parsed.verify(&manifest.origin, keys, &[]));
-    let verified = verified.map_err(|error| error.to_string())?;
-    let earlier = verified.checkpoint();
-    if size.replace(earlier.size).is_some_and(|before| before >= earlier.size) {
-        return Err("sizes do not rise".to_owned());
-    }
-    if earlier.size == manifest.size && checkpoint.is_some_and(|checkpoint| checkpoint != earlier) {
-        return Err("another root for the size of the checkpoint".to_owned());
-    }
-    verify_consistency(earlier.size, manifest.size, &earlier.root, &manifest.root, &anchor.consistency)
-        .map_err(|error| format!("the tree of the checkpoint does not begin with it: {error}"))?;
-    Ok(anchor.timestamps.len())
 }

@@ -42,7 +42,8 @@ pub(super) fn run(args: &Verify, key: Option<VerifierKey>) -> Result<(), Failure
     let base = find::server(&args.server)?;
     let ledgers = discover(net.as_ref(), &base).map_err(Failure::trouble)?;
     // Hash tiles may be open or not. A token goes where nobody else reads it, and not at all if there is none.
-    let safe = find::is_tls(&base) || net::is_loopback(&base) || args.server.danger_send_token_without_tls;
+    let safe =
+        find::is_tls(&base) || net::is_loopback(&base) || args.server.channel.danger_send_token_without_tls;
     let token = match find::token(&args.server) {
         Ok((token, _)) if safe => Some(token),
         Err(failure) if args.server.token_file.is_some() => return Err(failure),

@@ -95,13 +95,13 @@ impl Client {
     /// There is no token, or it would have to be sent in the clear to another machine.
     pub(crate) fn new(args: &cli::Server) -> Result<Client, Failure> {
         let mut client = Client::anonymous(args)?;
-        if find::is_tls(&client.base) && args.client_cert.is_some() && !find::names_token(args) {
+        if find::is_tls(&client.base) && args.channel.shows_a_certificate() && !find::names_token(args) {
             // The certificate says who asks. The administrator's token that happens to lie about would say more.
             return Ok(client);
         }
         let (token, from) = find::token(args)?;
         let safe = find::is_tls(&client.base) || net::is_loopback(&client.base);
-        if !safe && !args.danger_send_token_without_tls {
+        if !safe && !args.channel.danger_send_token_without_tls {
             return Err(Failure::trouble(format!(
                 "the token would cross the network in the clear to {}",
                 client.base
@@ -315,12 +315,8 @@ fn silence(error: ureq::Error, base: &str) -> Silence {
 
 /// Whom to trust and who we are, as the command line says.
 pub(crate) fn tls_settings(args: &cli::Server) -> net::TlsSettings {
-    net::TlsSettings {
-        ca: args.ca.clone(),
-        // The certificate in the settings of the store whose token is used.
-        known: find::certificate(args),
-        identity: args.client_cert.clone().zip(args.client_key.clone()),
-    }
+    // Known is the certificate in the settings of the store whose token is used.
+    args.channel.tls(find::certificate(args))
 }
 
 impl From<net::TlsError> for Failure {

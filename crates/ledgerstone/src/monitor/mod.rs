@@ -26,14 +26,7 @@ const MAX_FILE: u64 = 1 << 20;
 pub(crate) fn run(args: &cli::Monitor) -> Result<(), Failure> {
     let keys = args.keys.iter().map(|key| crate::client::parse_key(key)).collect::<Result<Vec<_>, _>>()?;
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
-    let net = Arc::new(net::HttpNet::new(
-        &net::TlsSettings {
-            ca: args.ca.clone(),
-            known: None,
-            identity: args.client_cert.clone().zip(args.client_key.clone()),
-        },
-        net::Plain::Anywhere,
-    )?);
+    let net = Arc::new(net::HttpNet::new(&args.channel.tls(None), net::Plain::Anywhere)?);
     let witnesses: Vec<(String, Box<dyn Source>)> = policy
         .iter()
         .flat_map(|policy| policy.witnesses())

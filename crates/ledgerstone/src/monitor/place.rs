@@ -53,7 +53,7 @@ pub(super) fn find(
         Some(path) => Some(crate::client::read_token(path)?),
         None => None,
     };
-    if token.is_some() && !url.is_private() && !args.danger_send_token_without_tls {
+    if token.is_some() && !url.is_private() && !args.channel.danger_send_token_without_tls {
         return Err(Failure::trouble(format!(
             "the token would cross the network in the clear to {}",
             args.url

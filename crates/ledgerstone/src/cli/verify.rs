@@ -1,0 +1,44 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Server;
+
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// Data directory, mirror of a log, URL of a server, evidence file, receipt or proof
+    #[arg(value_name = "PATH|URL|FILE", default_value = "./ledgerstone-data")]
+    pub what: String,
+    /// More receipts or proofs, to be held against what --server shows now
+    #[arg(value_name = "FILE")]
+    pub more: Vec<String>,
+    /// Verification key of the ledger, known from elsewhere
+    #[arg(long, value_name = "VKEY")]
+    pub key: Option<String>,
+    /// Original bytes of the event of a receipt or proof
+    #[arg(long, value_name = "FILE")]
+    pub raw: Option<PathBuf>,
+    /// Directory of the store's keys, to open payloads [default: DIR-keys, if it is there]
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// Checkpoint or receipt kept from before, which the store must still hold; for a directory
+    #[arg(long, value_name = "FILE")]
+    pub kept: Option<PathBuf>,
+    /// Certificates of time-stamp authorities, as PEM, to check the ledger's timestamps with; for a directory
+    #[arg(long, value_name = "FILE")]
+    pub tsa_ca: Option<PathBuf>,
+    /// Write each timestamp as a file, and what it is over as another, for `openssl ts -verify`; for a directory
+    #[arg(long, value_name = "DIR")]
+    pub write_timestamps: Option<PathBuf>,
+    /// C2SP tlog-policy whose witnesses must have cosigned; for a directory or a server
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Be content with nothing less than a verification key, checkpoint, receipt or policy from elsewhere
+    #[arg(long)]
+    pub require_anchor: bool,
+    /// Where to keep what shows that a server has broken its promise
+    #[arg(long, value_name = "DIR", default_value = "./ledgerstone-monitor")]
+    pub state: PathBuf,
+    #[command(flatten)]
+    pub server: Server,
+}

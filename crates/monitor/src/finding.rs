@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use tlog::Hash;
+
+use crate::tree::Bad;
+
 /// What sort of thing was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -81,4 +85,44 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind.word(), self.text)
     }
+}
+
+impl From<&Bad> for Finding {
+    fn from(bad: &Bad) -> Finding {
+        damage(bad)
+    }
+}
+
+pub(crate) fn damage(bad: &Bad) -> Finding {
+    let finding = Finding::new(Kind::Damage, bad.to_string());
+    match &bad.bytes {
+        Some(bytes) => finding.with("shown.bytes", bytes.clone()),
+        None => finding,
+    }
+}
+
+pub(crate) fn both(kind: Kind, text: String, ours: &[u8], name: &'static str, theirs: &[u8]) -> Finding {
+    Finding::new(kind, text).with("kept.checkpoint", ours).with(name, theirs)
+}
+
+/// Two signed trees, of which the larger does not begin with the smaller: its first entries have another `root`.
+pub(crate) fn fork(
+    (old, new): (u64, u64),
+    ours: &[u8],
+    (name, theirs): (&'static str, &[u8]),
+    root: &Hash,
+    proof: &[Hash],
+) -> Finding {
+    let text = format!(
+        "the tree of {new} entries does not begin with the tree of {old} entries that was signed as well"
+    );
+    both(Kind::Fork, text, ours, name, theirs).with("proof", proof_text(old, new, root, proof))
+}
+
+/// What lets others see that two roots can't both be true: the proof leads from `root`, which is not the one that was
+/// signed, to the newer tree.
+pub(crate) fn proof_text(old: u64, new: u64, root: &Hash, proof: &[Hash]) -> Vec<u8> {
+    let mut text = format!("ledgerstone/fork/v1\nold {old}\nnew {new}\nroot {}\n", root.to_base64());
+    proof.iter().for_each(|hash| text.push_str(&format!("{}\n", hash.to_base64())));
+    text.into_bytes()
 }

@@ -4,9 +4,8 @@ use tlog::{
     Checkpoint, Hash, TlogProof, UnverifiedCheckpoint, VerifiedCheckpoint, VerifierKey, verify_consistency,
 };
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, damage, fork};
 use crate::tree::{Tree, TreeError};
-use crate::watch::{damage, fork};
 
 /// That an entry is in a log: what a receipt or a proof says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -96,6 +96,7 @@ TYPES = {
             {"accuracy_ms": number},
         ),
     ),
+    "key": (record.KEY, shape({"statement": text, "checkpoint": text})),
 }
 
 

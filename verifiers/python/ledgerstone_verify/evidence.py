@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Iterator, NamedTuple
 
 from . import record
 from .container import FULL_PART, LONGEST_LINE, Container, Member
+from .history import History
 from .manifest import ANCHOR, MANIFEST, RANGE, SELECTION_LABEL, TYPE
 from .note import Checkpoint, Key, Note
 from .policy import Policy
@@ -15,7 +16,7 @@ from .rows import Row, Rows
 from .shape import line
 from .tree import Row as Leaves
 from .tree import complete_subtrees, is_consistent, is_included
-from .verdict import Damaged, Report, Undecidable
+from .verdict import BAD, Damaged, Report, Undecidable
 
 LINES_OF_A_PART = 4096
 # Kinds that control.ndjson holds; heartbeats and records of sealed files are not among them.
@@ -90,13 +91,13 @@ class _Evidence:
         with self.e7:
             self._read_selection()
         self.rows.finish(self.e6, self.e9, self.e10)
-        genesis, timestamps = None, 0
+        history, timestamps = None, 0
         with self.e5:
-            genesis = self._read_genesis()
+            history = self._read_history(self._read_genesis())
         with self.report.check("E11", "earlier checkpoints are of the same tree"):
-            timestamps = self._read_anchors(genesis)
+            timestamps = self._read_anchors(history)
         self._ask_others(timestamps)
-        self._ask_for_key(genesis)
+        self._ask_for_key(history)
         times = self.rows.times()
         if times:
             self.report.facts["received"] = "%s to %s" % (utc(times[0]), utc(times[1]))
@@ -276,29 +277,42 @@ class _Evidence:
             raise Damaged("the genesis cannot be read")
         if (genesis["ledger_id"], genesis["origin"]) != (self.manifest["ledger_id"], self.manifest["origin"]):
             raise Damaged("the genesis is of another ledger")
-        if any(kind == record.KEY for kind, _ in self.rows.control.values()):
-            raise Undecidable("the ledger has changed its key, and what such records say is not known here")
-        if genesis["log_vkey"] != self.manifest["vkey"]:
-            raise Damaged("the genesis names another key")
         return genesis
 
-    def _keys(self, genesis: dict[str, Any] | None) -> list[Key]:
-        """The keys of the ledger, as far as they are known."""
-        keys = [self.key]
-        if genesis is not None and genesis["log_vkey"] != self.manifest["vkey"]:
-            keys.append(Key.parse(genesis["log_vkey"]))
-        return keys
+    def _read_history(self, genesis: dict[str, Any]) -> History | None:
+        """The keys of the ledger, and that the file's is the one in force; None where that can't be told."""
+        changes = sorted((index, members) for index, (kind, members) in self.rows.control.items() if kind == record.KEY)
+        if not changes and genesis["log_vkey"] != self.manifest["vkey"]:
+            raise Damaged("the genesis names another key")
+        history = History(genesis)
+        for index, members in changes:
+            if members is None:
+                raise Undecidable("index %d: what this record says of the key is not known here" % index)
+            try:
+                history.enter(index, members)
+            except Damaged as error:
+                raise Damaged("index %d: %s" % (index, error))
+        if history.in_force(self.manifest["size"]) != self.key:
+            raise Damaged("the key in force for %d entries is another" % self.manifest["size"])
+        earlier = ["%s up to index %d" % (history.in_force(change.index), change.index) for change in history.changes]
+        if earlier:
+            self.report.facts["keys before"] = ", ".join(earlier)
+        return history
 
-    def _read_anchors(self, genesis: dict[str, Any] | None) -> int:
+    def _read_anchors(self, history: History | None) -> int:
         """Returns how many time-stamp tokens there are."""
-        last, timestamps = -1, 0
+        last, timestamps, texts = -1, 0, set()
         for data in self._lines(self.container.by_name["anchors.ndjson"]):
             anchor = line(data, ANCHOR)
             checkpoint = Checkpoint.parse(anchor["checkpoint"].encode("utf-8", "surrogatepass"))
             if not last < checkpoint.size <= self.checkpoint.size:
                 raise Damaged("a checkpoint of size %d after one of %d" % (checkpoint.size, last))
             last = checkpoint.size
-            _require_any(checkpoint, self._keys(genesis))
+            texts.add(checkpoint.note.text)
+            if checkpoint.origin != self.manifest["origin"]:
+                raise Damaged("a checkpoint of %s" % checkpoint.origin)
+            if history is not None:
+                checkpoint.require(history.in_force(checkpoint.size))
             if checkpoint.size == self.checkpoint.size and checkpoint.note.text != self.checkpoint.note.text:
                 raise Damaged("another checkpoint of the same size")
             if not is_consistent(
@@ -306,6 +320,11 @@ class _Evidence:
             ):
                 raise Damaged("the checkpoint of size %d is not of this tree" % checkpoint.size)
             timestamps += len(anchor["timestamps"])
+        for change in history.changes if history else []:
+            if change.checkpoint.note.text not in texts:
+                raise Damaged("no line for the checkpoint of %d entries that index %d holds" % (change.checkpoint.size, change.index))
+        if history is None and texts:
+            raise Undecidable("which keys must have signed is not known")
         return timestamps
 
     def _ask_others(self, timestamps: int) -> None:
@@ -318,22 +337,16 @@ class _Evidence:
             if timestamps:
                 e12.say("%d time-stamp tokens, not checked here" % timestamps)
 
-    def _ask_for_key(self, genesis: dict[str, Any] | None) -> None:
+    def _ask_for_key(self, history: History | None) -> None:
         with self.report.check("E13", "the key is the one that the auditor knows") as e13:
             mine = ask_for_key(e13, self.known)
-            ours = [self.key] + [Key.parse(genesis["log_vkey"])] if genesis else [self.key]
+            ours = history.keys() if history else [self.key]
             if mine and not any(key in mine for key in ours):
+                if history is None and self.e5.outcome != BAD:
+                    raise Undecidable("whether the key that was given is an earlier one of this ledger is not known")
                 raise Damaged("the file is signed with %s, which is not the key that was given" % (self.key,))
-
-
-def _require_any(checkpoint: Checkpoint, keys: list[Key]) -> None:
-    """Raises Damaged unless one of the keys has signed, and none of them wrongly."""
-    for key in keys[:-1]:
-        try:
-            return checkpoint.require(key)
-        except Damaged:
-            continue
-    checkpoint.require(keys[-1])
+            if mine and self.key not in mine:
+                e13.say("the key that was given is an earlier one of this ledger, which has handed over to %s" % (self.key,))
 
 
 def ask_for_key(check: Any, known: Known) -> list[Key]:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 START = 1763715600000
 FACETS = ["when", "who", "what", "content", "where", "raw"]
 TABLE_HASH = "fad97798dc1ae9be4e191bbc95fdf5d43b8176c0ed71ac4be475cdcbba8ea4d2"
-TYPES = {"genesis": 0, "gap": 3, "heartbeat": 4, "source": 5, "sealed": 7, "cut": 11, "clock": 11, "refusal": 11, "timestamp": 11}
+TYPES = {"genesis": 0, "gap": 3, "heartbeat": 4, "source": 5, "sealed": 7, "cut": 11, "clock": 11, "refusal": 11, "timestamp": 11, "key": 9}
 
 
 def h(*parts):
@@ -103,11 +103,15 @@ class Ledger:
     def __init__(self):
         self.origin = "ledgerstone.test/00112233445566aa"
         self.signer = Signer(self.origin, 7)
+        # From which size on each key is in force.
+        self.signers = [(0, self.signer)]
+        # Sizes that statements of its authority name.
+        self.changed_at = []
         self.id = h(b"ledger")
         self.records = []
         self.sequences = {}
         self.now = START
-        authority = Signer(self.origin + "/authority", 8)
+        self.authority = authority = Signer(self.origin + "/authority", 8)
         self.control(
             "genesis",
             ledger_id=self.id.hex(),
@@ -135,6 +139,24 @@ class Ledger:
             "type_uid": 100899,
         }
         return self.record(TYPES[name], 0, 1, [when, {}, {"type": name, **members}, {}, {}], b"")
+
+    def statement(self, size, root, vkey, origin=None):
+        return "ledgerstone/key-change/v1\n%s\n%s\n%s\n%s\n" % (origin or self.origin, size, b64(root), vkey)
+
+    def change_key(self, seed, size=None, **other):
+        """A `key` record; members of it may be given otherwise than they should be."""
+        size = len(self.records) if size is None else size
+        signer = Signer(self.origin, seed)
+        statement = self.authority.sign(self.statement(size, mth(self.leaves(size)), signer.vkey))
+        members = {"statement": statement, "checkpoint": self.checkpoint(size), **other}
+        index = self.control("key", **members)
+        self.signer = signer
+        self.signers.append((index + 1, signer))
+        self.changed_at.append(size)
+        return index
+
+    def signer_for(self, size):
+        return [signer for first, signer in self.signers if first <= size][-1]
 
     def event(self, user, kind=1, source=1, epoch=1, raw=None, **content):
         facets = [{"class_uid": 6003, "time": self.now}, {"actor": {"user": {"name": user}}}]
@@ -180,7 +202,7 @@ class Ledger:
         return "%s\n%d\n%s\n" % (self.origin, size, b64(mth(self.leaves(size))))
 
     def checkpoint(self, size=None):
-        return self.signer.sign(self.body(size))
+        return self.signer_for(len(self.records) if size is None else size).sign(self.body(size))
 
 
 def some_ledger(events=30):
@@ -228,7 +250,7 @@ class Evidence:
         if self.end < self.size:
             self.range["after"] = self.neighbour(self.end)
         self.checkpoint = ledger.checkpoint()
-        self.anchors = []
+        self.anchors = [self.anchor(size) for size in sorted(set(ledger.changed_at))]
         self.manifest = self.first_manifest(picked)
         self.signer = ledger.signer
         self.part_lines = 4096

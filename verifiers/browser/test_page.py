@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "python")]
 
 from browser import Browser
-from tests import test_evidence, writer
+from tests import test_evidence, test_keys, writer
 
 PAGE = HERE / "verify.html"
 GOLDEN = HERE.parents[1] / "crates/export/tests/golden"
@@ -145,8 +145,9 @@ class Agreement(unittest.TestCase):
 
         test_evidence.verify_evidence = noted
         try:
-            suite = unittest.defaultTestLoader.loadTestsFromModule(test_evidence)
-            self.assertTrue(unittest.TextTestRunner(verbosity=0).run(suite).wasSuccessful())
+            for module in (test_evidence, test_keys):
+                suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+                self.assertTrue(unittest.TextTestRunner(verbosity=0).run(suite).wasSuccessful())
         finally:
             test_evidence.verify_evidence = verify
         # Those with one bit changed are thousands, and of one kind.

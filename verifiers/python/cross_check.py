@@ -198,6 +198,7 @@ class Cross:
         if not self.has_evidence:
             return
         from tests import test_evidence as tests
+        from tests import test_keys
 
         kept, judge = [], tests.judge
 
@@ -210,11 +211,11 @@ class Cross:
 
         tests.judge = keep
         try:
-            for case in (tests.Good, tests.Bad, tests.Unknown, tests.Archive):
+            for case in (tests.Good, tests.Bad, tests.Unknown, tests.Archive, test_keys.Good, test_keys.Bad, test_keys.Unknown):
                 for name in unittest.defaultTestLoader.getTestCaseNames(case):
                     before = len(kept)
                     if name != "test_every_byte" and not unittest.TextTestRunner(io.StringIO()).run(case(name)).failures:
-                        self.compare_kept("%s.%s" % (case.__name__, name), kept[before:])
+                        self.compare_kept("%s.%s.%s" % (case.__module__, case.__name__, name), kept[before:])
         finally:
             tests.judge = judge
 
@@ -223,7 +224,7 @@ class Cross:
         for number, (data, verdict) in enumerate(files[:: max(1, len(files) // 12)]):
             path = self.folder / "made.evidence"
             path.write_bytes(data)
-            if name == "Unknown.test_entries_of_later_versions":
+            if name == "tests.test_evidence.Unknown.test_entries_of_later_versions":
                 # The program counts entries that it does not understand as missing, and so finds damage.
                 self.agree_not_proven(name, path)
             else:

@@ -11,8 +11,9 @@ from ..encoding import sha256
 from ..note import Key
 from ..verdict import Check, Damaged, Undecidable
 from .seal import AESGCM, unwrap
-from .state import DATA_KEY, SIGNING_KEY, WRAPPING_KEY, read_state
+from .state import DATA_KEY, KEY_CHANGE, SIGNING_KEY, WRAPPING_KEY, read_state
 
+_OF_A_LEDGER = (".signing.key", ".signing.next.key", ".key-change", ".authority.key")
 _ID = re.compile("([0-9a-f]{32})[.]key")
 
 
@@ -48,18 +49,29 @@ class Keys:
     def verify_ledger(self, name: str, origin: str, vkey: str) -> None:
         if self.folder is None:
             return
-        with self._check:
-            self._verify_signing(name + ".signing.key", origin, vkey)
-        authority = name + ".authority.key"
-        if os.path.lexists(os.path.join(self.folder, authority)):
+        here = []
+        for kind in ("", ".next"):
+            path = "%s.signing%s.key" % (name, kind)
+            if kind and not self._has(path):
+                continue
             with self._check:
-                self._verify_signing(authority, origin + "/authority", None)
+                here.append(self._verify_signing(path, origin))
+        # The next key is the register's where a start was cut off before it took the other's place.
+        with self._check:
+            if vkey not in here and self._has(name + ".signing.key"):
+                raise Damaged("%s.signing.key: not the key of the register" % name)
+        if self._has(name + ".key-change"):
+            with self._check:
+                self._read(name + ".key-change", "key-change", KEY_CHANGE)
+        if self._has(name + ".authority.key"):
+            with self._check:
+                self._verify_signing(name + ".authority.key", origin + "/authority")
 
     def verify_names(self, ledgers: set[str]) -> None:
         """Raises nothing: says what is unexpected."""
         if self.folder is None:
             return
-        plain = {"wrapping.key"} | {name + kind for name in ledgers for kind in (".signing.key", ".authority.key")}
+        plain = {"wrapping.key"} | {name + kind for name in ledgers for kind in _OF_A_LEDGER}
         for folder, _, files in os.walk(self.folder):
             for file in files:
                 path = os.path.relpath(os.path.join(folder, file), self.folder).replace(os.sep, "/")
@@ -67,15 +79,18 @@ class Keys:
                 if not file.endswith(".tmp") and path not in plain and not is_data:
                     self._check.bad("unexpected among the keys: %s" % path)
 
-    def _verify_signing(self, path: str, name: str, vkey: str | None) -> None:
+    def _has(self, path: str) -> bool:
+        return os.path.lexists(os.path.join(self.folder or "", path))
+
+    def _verify_signing(self, path: str, name: str) -> str:
+        """Returns its vkey."""
         members = self._read(path, "signing-key", SIGNING_KEY)
         public = b"\1" + ed25519.public_key(members["seed"])
         key_id = sha256(members["name"].encode(), b"\n", public)[:4]
         key = Key.parse(members["vkey"])
         if (members["name"], key.name, key.id, b"\1" + key.public) != (name, name, key_id, public):
             raise Damaged("%s: the key is not that of its name and seed" % path)
-        if vkey is not None and members["vkey"] != vkey:
-            raise Damaged("%s: not the key of the register" % path)
+        return members["vkey"]
 
     def _unwrap(self, wrapping: bytes) -> None:
         for file in sorted(os.listdir(os.path.join(self.folder, "data"))) if self._has_data() else []:

@@ -6,6 +6,7 @@ from typing import Any, Iterable
 
 from .. import record
 from ..control import read_control
+from ..history import History
 from ..note import Checkpoint, Key
 from ..record import TABLE_HASH, Entry, Opening, leaf_of, read_entry
 from ..tree import Row
@@ -29,12 +30,17 @@ class LedgerCheck:
         self.size = 0
         self.witnessed: Checkpoint | None = None
         self.entries: list[bytes] = []
+        # Those, decoded; None for what is not understood.
+        self.decoded: list[Entry | None] = []
         # What the log holds of it, from which index on.
         self.log: list[bytes] = []
         self.log_first = self.sealed
         # Records `sealed`, by file.
         self.sealed_records: dict[str, dict[str, Any]] = {}
         self.genesis: dict[str, Any] | None = None
+        # Records `key`, by index, and what follows from them; None where that can't be told.
+        self.key_records: dict[int, dict[str, Any]] = {}
+        self.history: History | None = None
 
     def check(self, name: str) -> Check:
         return self.store.report.check(name, "")
@@ -57,8 +63,6 @@ class LedgerCheck:
             self._verify_tiles(checkpoint)
         if len(self.entries) < self.size:
             return
-        with self.check("V4"):
-            self._verify_witnessed()
         with self.check("V6"):
             self._verify_register()
         if self.sealed > self.size:
@@ -68,6 +72,12 @@ class LedgerCheck:
         segments = self._read_segments()
         self._verify_sealed_payloads(segments)
         self._verify_genesis()
+        with self.check("V11"):
+            self.history = self._read_history()
+        with self.check("V4"):
+            self._verify_signatures(checkpoint)
+        with self.check("V4"):
+            self._verify_witnessed()
         self._verify_sealed_records(segments)
 
     def fail(self, name: str, what: object) -> None:
@@ -88,10 +98,61 @@ class LedgerCheck:
                 raise Damaged("not the three lines of %s" % self.row["origin"])
             if len(checkpoint.note.signatures) != 1:
                 raise Damaged("%d signatures" % len(checkpoint.note.signatures))
-            checkpoint.require(self.key)
         except Damaged as error:
             raise Damaged("%s: %s" % (path, error))
         return checkpoint
+
+    def _read_history(self) -> History | None:
+        """The keys of the ledger; None where records that tell them were not opened. Raises Damaged unless each holds."""
+        if self.genesis is None:
+            return None
+        entries = self.all_entries()
+        history = History(self.genesis)
+        for index, entry in enumerate(self.decoded):
+            if entry is None or entry.kind != record.KEY:
+                continue
+            if index not in self.key_records:
+                raise Undecidable("%s: index %d: what this record says of the key is not known here" % (self.name, index))
+            try:
+                change = history.enter(index, self.key_records[index])
+                if _root([leaf_of(entry) for entry in entries[: change.statement.size]]) != change.statement.root:
+                    raise Damaged("the statement names a tree that this ledger never had")
+            except Damaged as error:
+                raise Damaged("%s: index %d: %s" % (self.name, index, error))
+        return history
+
+    def _verify_signatures(self, checkpoint: Checkpoint | None) -> None:
+        """The register's key is the one in force, and has signed; or the one before, where a start was cut off."""
+        try:
+            if self.history is not None and self.history.in_force(self.row["size"]) != self.key:
+                raise Damaged("the register has another key than the one in force for %d entries" % self.row["size"])
+            if checkpoint is not None and self.key is not None:
+                self._verify_signature(checkpoint, self.key)
+        except Damaged as error:
+            raise Damaged("ledgers/%s/checkpoint: %s" % (self.name, error))
+
+    def _verify_signature(self, checkpoint: Checkpoint, key: Key) -> None:
+        try:
+            return checkpoint.require(key)
+        except Damaged:
+            if self.store.register["stopped"]:
+                raise
+            if self.history is None:
+                raise Undecidable("%s: who must have signed the checkpoint is not known here" % self.name)
+            checkpoint.require(self.history.in_force(checkpoint.size))
+
+    def keys(self) -> list[Key]:
+        """The register's, and those before it."""
+        if self.history is not None:
+            return self.history.keys(self.row["size"])
+        return [self.key] if self.key else []
+
+    def has_unknown_keys(self) -> bool:
+        """Whether there are `key` records that could not be followed."""
+        return self.history is None and self._has_changes()
+
+    def _has_changes(self) -> bool:
+        return any(entry is not None and entry.kind == record.KEY for entry in self.decoded)
 
     def _verify_witnessed(self) -> None:
         """The newest checkpoint that a quorum of witnesses has cosigned, where there are witnesses."""
@@ -100,7 +161,7 @@ class LedgerCheck:
             return
         try:
             checkpoint = Checkpoint.parse(self.store.read(path))
-            checkpoint.require(self.key)
+            checkpoint.require(self.history.in_force(checkpoint.size) if self.history else self.key)
             if checkpoint.extensions or checkpoint.size > self.size:
                 raise Damaged("not a checkpoint before that of %d entries" % self.size)
             if _root([leaf_of(entry) for entry in self.entries[: checkpoint.size]]) != checkpoint.root:
@@ -236,7 +297,6 @@ class LedgerCheck:
 
     def _verify_order(self) -> None:
         """Decodes every entry; keeps those that are understood."""
-        self.decoded: list[Entry | None] = []
         last, sequences, has_unknown = 0, {}, False
         for index, data in enumerate(self.all_entries()):
             try:
@@ -281,7 +341,7 @@ class LedgerCheck:
 
     def _keep_control(self, index: int, entry: Entry, what: dict | None, opening: Opening) -> None:
         """Keeps of control records what other checks need."""
-        if what is None or entry.kind not in (record.GENESIS, record.SEALED, record.CUT):
+        if what is None or entry.kind not in (record.GENESIS, record.SEALED, record.KEY, record.CUT):
             return
         if entry.kind == record.CUT and what.get("type") != "cut":
             return
@@ -289,6 +349,8 @@ class LedgerCheck:
         if entry.kind == record.GENESIS:
             if index == 0:
                 self.genesis = members
+        elif entry.kind == record.KEY:
+            self.key_records[index] = members
         elif entry.kind == record.SEALED:
             self.sealed_records[members["file"]] = members
         else:
@@ -425,9 +487,11 @@ class LedgerCheck:
         if self.genesis is None:
             self.fail("V11", "no genesis at index 0")
             return
-        said = tuple(self.genesis[name] for name in ("ledger_id", "origin", "log_vkey", "table_version"))
-        if said != (row["id"], row["origin"], row["vkey"], record.TABLE_VERSION):
+        said = tuple(self.genesis[name] for name in ("ledger_id", "origin", "table_version"))
+        if said != (row["id"], row["origin"], record.TABLE_VERSION):
             self.fail("V11", "the genesis names another ledger")
+        elif self.genesis["log_vkey"] != row["vkey"] and not self._has_changes():
+            self.fail("V11", "the genesis names another key than the register")
         elif self.genesis["table_hash"].hex() != TABLE_HASH:
             self.fail("V11", "the genesis names another facet table")
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..encoding import sha256
 from ..evidence import Known, ask_for_key, say_witnesses
 from ..policy import Policy
-from ..verdict import Damaged, Report
+from ..verdict import Damaged, Report, Undecidable
 from . import wal
 from .block import can_unpack
 from .keys import Keys
@@ -54,7 +54,9 @@ def verify_store(folder: str, keys: str | None, known: Known) -> Report:
     store.verify()
     with report.check("key", "a ledger's key is one that the auditor knows") as check:
         mine = ask_for_key(check, known)
-        if mine and not any(ledger.key in mine for ledger in store.ledgers):
+        if mine and not any(key in mine for ledger in store.ledgers for key in ledger.keys()):
+            if any(ledger.has_unknown_keys() for ledger in store.ledgers):
+                raise Undecidable("whether a key that was given is an earlier one of a ledger is not known")
             raise Damaged("no ledger of this store has a key that was given")
     if known.policy is not None:
         _ask_witnesses(report, store, known.policy)

@@ -94,6 +94,16 @@ class Page(unittest.TestCase):
             self.assertEqual(self.choose(data, hashlib.sha256(key.encode()).hexdigest())[0], pinned)
             self.assertEqual(self.choose(data, writer.Signer(key.split("+")[0], 9).vkey)[0], "disproven")
 
+    def test_a_ledger_that_changed_its_key(self):
+        ledger = test_keys.handed_over()
+        data = writer.Evidence(ledger).write()
+        for _, signer in ledger.signers:
+            verdict, text = self.choose(data, signer.vkey)
+            self.assertEqual(verdict, "proven", text)
+            self.assertIn(ledger.signers[0][1].vkey, text)
+        self.assertEqual(self.choose(data, writer.Signer(ledger.origin, 33).vkey)[0], "disproven")
+        self.assertEqual(self.choose(data, ledger.authority.vkey)[0], "disproven")
+
     def test_texts_of_the_file_are_never_markup_and_steer_nothing(self):
         _, text = self.choose((GOLDEN / "withheld.evidence").read_bytes())
         self.assertIn("<b>4712</b> & \\u{202e}", text)

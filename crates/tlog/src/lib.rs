@@ -28,7 +28,7 @@
 //! ```
 //!
 //! Sources: RFC 6962 and RFC 9162 for the tree and its proofs; C2SP `signed-note`, `tlog-checkpoint`,
-//! `tlog-cosignature`, `tlog-tiles`, `tlog-proof`, `tlog-witness` and `tlog-policy` for the rest.
+//! `tlog-cosignature`, `tlog-tiles`, `tlog-proof`, `tlog-witness` and `tlog-policy` for the rest, but for changes of a log's key, which are ours: `docs/format.md`, section 10.
 
 pub mod hash;
 pub mod tree;
@@ -37,6 +37,7 @@ pub mod proof;
 pub mod tile;
 
 pub mod checkpoint;
+pub mod key_change;
 pub mod note;
 pub mod tlog_proof;
 
@@ -50,6 +51,7 @@ pub use checkpoint::{
     cosignature_message, sign_checkpoint,
 };
 pub use hash::{Hash, ParseHashError, empty_root, leaf_hash, node_hash};
+pub use key_change::{KeyChange, KeyChangeError, KeyHistory, KeyStatement};
 pub use note::{
     Algorithm, KeyError, KeyId, Note, NoteError, Signature, SigningKey, VerifiedNote, VerifiedSignature,
     VerifierKey,

@@ -74,6 +74,7 @@ pub fn control(input: &[u8]) {
         Ok(Control::Clock(payload)) => payload.to_draft(),
         Ok(Control::Refusal(payload)) => payload.to_draft(),
         Ok(Control::Timestamp(payload)) => payload.to_draft(),
+        Ok(Control::Key(payload)) => payload.to_draft(),
         Err(_) => return,
     };
     assert_eq!(draft.what, what);

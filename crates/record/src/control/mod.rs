@@ -206,6 +206,15 @@ pub struct Timestamp {
     pub token: Vec<u8>,
 }
 
+/// The ledger's signing key changes (docs/format.md, section 10): what [`tlog::KeyHistory::push`] takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyChange {
+    /// The change as the authority key signed it: a note, see [`tlog::KeyStatement`].
+    pub statement: String,
+    /// A checkpoint note of the tree that the statement names, signed by the key before.
+    pub checkpoint: String,
+}
+
 /// The payload of any control record that this version knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is documented at the type it holds")]
@@ -219,6 +228,7 @@ pub enum Control {
     Clock(Clock),
     Refusal(Refusal),
     Timestamp(Timestamp),
+    Key(KeyChange),
 }
 
 impl Control {
@@ -243,6 +253,7 @@ impl Control {
                 },
                 cut => cut.map(Control::Cut),
             },
+            Kind::Key => KeyChange::parse(what).map(Control::Key),
             _ => Err(ControlError::Unknown),
         }
     }
@@ -281,7 +292,7 @@ macro_rules! payloads {
         }
     )*};
 }
-payloads!(Genesis Gap Heartbeat SourceRecord Sealed Cut Clock Refusal Timestamp);
+payloads!(Genesis Gap Heartbeat SourceRecord Sealed Cut Clock Refusal Timestamp KeyChange);
 
 fn draft<P: Payload>(payload: &P) -> FacetDraft {
     FacetDraft { when: when::<P>(), what: what(payload), ..FacetDraft::default() }

@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::fields::{Fields, decimal, push_some, word_of};
 use super::{
-    Clock, ControlError, Cut, Gap, GapCause, Genesis, Heartbeat, Numbering, Payload, Refusal, RefusalReason,
-    Sealed, SealedClass, SourceRecord, Timestamp,
+    Clock, ControlError, Cut, Gap, GapCause, Genesis, Heartbeat, KeyChange, Numbering, Payload, Refusal,
+    RefusalReason, Sealed, SealedClass, SourceRecord, Timestamp,
 };
 use crate::entry::Kind;
 use crate::hex;
@@ -245,5 +245,20 @@ impl Payload for Timestamp {
             accuracy_ms: fields.optional("accuracy_ms", Fields::number)?,
             token,
         })
+    }
+}
+
+impl Payload for KeyChange {
+    const KIND: Kind = Kind::Key;
+    const TYPE: &'static str = "key";
+    const SEVERITY: u32 = 1;
+
+    fn members(&self, what: &mut Object<'static>) {
+        what.push("statement", self.statement.clone());
+        what.push("checkpoint", self.checkpoint.clone());
+    }
+
+    fn read(fields: &Fields<'_>) -> Result<KeyChange, ControlError> {
+        Ok(KeyChange { statement: fields.string("statement")?, checkpoint: fields.string("checkpoint")? })
     }
 }

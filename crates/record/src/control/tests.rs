@@ -79,7 +79,10 @@ fn control() -> impl Strategy<Value = (Kind, Control)> {
             Control::Timestamp(Timestamp { size, root, authority, gen_time_ms, accuracy_ms, token })
         },
     );
+    let key = (text(), text())
+        .prop_map(|(statement, checkpoint)| Control::Key(KeyChange { statement, checkpoint }));
     prop_oneof![
+        key.prop_map(|control| (Kind::Key, control)),
         refusal.prop_map(|control| (Kind::Cut, control)),
         timestamp.prop_map(|control| (Kind::Cut, control)),
         genesis.prop_map(|control| (Kind::Genesis, control)),
@@ -104,6 +107,7 @@ fn draft_of(control: &Control) -> FacetDraft {
         Control::Clock(payload) => payload.to_draft(),
         Control::Refusal(payload) => payload.to_draft(),
         Control::Timestamp(payload) => payload.to_draft(),
+        Control::Key(payload) => payload.to_draft(),
     }
 }
 
@@ -175,8 +179,9 @@ fn a_payload_has_one_spelling() {
 
 #[test]
 fn kinds_without_a_payload_here_are_unknown() {
-    for kind in [Kind::Event, Kind::Quarantine, Kind::BatchSignature, Kind::Erase, Kind::Key, Kind::Access] {
+    for kind in [Kind::Event, Kind::Quarantine, Kind::BatchSignature, Kind::Erase, Kind::Access] {
         assert_eq!(Control::parse(kind, b"{}"), Err(ControlError::Unknown));
     }
     assert_eq!(Control::parse(Kind::Cut, br#"{"type":"later"}"#), Err(ControlError::Unknown));
+    assert_eq!(Control::parse(Kind::Key, br#"{"type":"later"}"#), Err(ControlError::Unknown));
 }

@@ -81,7 +81,8 @@ pub(super) fn check(
             | Control::Heartbeat(_)
             | Control::Clock(_)
             | Control::Refusal(_)
-            | Control::Timestamp(_) => {}
+            | Control::Timestamp(_)
+            | Control::Key(_) => {}
         }
     }
     for (file, held) in segments {

@@ -84,7 +84,7 @@ class Page(unittest.TestCase):
             self.assertEqual(in_page(script, base64.b64encode(data).decode()), hashlib.sha256(data).hexdigest())
 
     def test_the_programs_own_files(self):
-        for name, pinned in [("range", "proven"), ("withheld", "proven"), ("query", "amber")]:
+        for name, pinned in [("range", "proven"), ("withheld", "proven"), ("keys", "proven"), ("query", "amber")]:
             data = (GOLDEN / f"{name}.evidence").read_bytes()
             key = vkey(data)
             self.assertEqual(self.choose(data)[0], "amber", name)
@@ -111,12 +111,13 @@ class Page(unittest.TestCase):
             self.assertNotIn(char, text)
 
     def test_bytes_that_were_changed(self):
-        data = (GOLDEN / "range.evidence").read_bytes()
-        key = vkey(data)
-        for place in range(0, len(data), 1 if EVERY_BYTE else 29):
-            changed = bytearray(data)
-            changed[place] ^= 1 << place % 8
-            self.assertIn(judge(bytes(changed), key), ("disproven", "undecidable"), f"byte {place}")
+        for name in ("range", "keys"):
+            data = (GOLDEN / f"{name}.evidence").read_bytes()
+            key = vkey(data)
+            for place in range(0, len(data), 1 if EVERY_BYTE else 29):
+                changed = bytearray(data)
+                changed[place] ^= 1 << place % 8
+                self.assertIn(judge(bytes(changed), key), ("disproven", "undecidable"), f"{name}, byte {place}")
 
     def test_ten_thousand_records(self):
         ledger = writer.some_ledger(300)

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use record::control::{Control, GapCause};
 use record::facet::Facet;
-use tlog::Note;
+use tlog::{KeyStatement, Note};
 
 use crate::manifest::{Manifest, word};
 use crate::text::{hex, tame};
@@ -69,6 +69,19 @@ impl Told {
     }
 }
 
+/// The key that a record says is the ledger's from then on.
+pub(crate) fn key_named(control: &Control) -> Option<String> {
+    match control {
+        Control::Genesis(genesis) => Some(genesis.log_vkey.clone()),
+        Control::Key(change) => {
+            let statement = Note::parse(change.statement.as_bytes()).ok();
+            let statement = statement.and_then(|note| KeyStatement::parse(note.text()).ok());
+            Some(statement.map_or_else(|| "not readable".to_owned(), |statement| statement.key.to_string()))
+        }
+        _ => None,
+    }
+}
+
 /// `README.txt`.
 pub(crate) fn readme(about: &About) -> String {
     let label = match &about.selection.query {
@@ -110,7 +123,13 @@ nobody can confirm a guess. The format is docs/evidence-file.md of the project.
 }
 
 /// `summary.html`.
-pub(crate) fn summary(manifest: &Manifest, told: &[Told], checkpoint: &str, anchors: usize) -> String {
+pub(crate) fn summary(
+    manifest: &Manifest,
+    told: &[Told],
+    keys: &[(u64, String)],
+    checkpoint: &str,
+    anchors: usize,
+) -> String {
     let mut page = Page(String::with_capacity(8192));
     page.raw(HEAD);
     let selection = &manifest.selection;
@@ -146,7 +165,9 @@ pub(crate) fn summary(manifest: &Manifest, told: &[Told], checkpoint: &str, anch
     }
     page.row("Checkpoint", &format!("{} entries, root {}", manifest.size, manifest.root.to_base64()));
     page.row("Program", &manifest.program);
-    page.raw("</table>\n<h2>Records</h2>\n<table>\n");
+    page.raw("</table>\n");
+    key_history(&mut page, keys);
+    page.raw("<h2>Records</h2>\n<table>\n");
     for (name, count) in manifest.counts.named() {
         page.row(name, &count.to_string());
     }
@@ -181,6 +202,22 @@ pub(crate) fn summary(manifest: &Manifest, told: &[Told], checkpoint: &str, anch
     tier(&mut page, checkpoint, anchors);
     page.raw("</main>\n</body>\n</html>\n");
     page.0
+}
+
+fn key_history(page: &mut Page, keys: &[(u64, String)]) {
+    if keys.len() < 2 {
+        return;
+    }
+    page.raw(
+        "<h2>Its keys, one after the other</h2>\n<table>\n<tr><th>Named at index</th><th>Key</th></tr>\n",
+    );
+    for (index, vkey) in keys {
+        page.cells(&[index.to_string(), vkey.clone()]);
+    }
+    page.raw(
+        "</table>\n<p class=\"note\">Each change is signed by the authority that the first record names, over a checkpoint \
+         signed by the key before. Whoever knows any of these keys from elsewhere can check this file with it.</p>\n",
+    );
 }
 
 fn withheld(page: &mut Page, withheld: &[Facet]) {

@@ -97,6 +97,8 @@ pub struct Writer<W> {
     members: Vec<Member>,
     tally: Tally,
     told: Vec<Told>,
+    /// Keys that the ledger has had, by the index of the record that names them.
+    keys: Vec<(u64, String)>,
     anchors: usize,
     parts: u64,
     part: Option<Part>,
@@ -151,6 +153,7 @@ impl<W: Write> Writer<W> {
             members: Vec::new(),
             tally: Tally::default(),
             told: Vec::new(),
+            keys: Vec::new(),
             anchors: anchors.len(),
             parts: 0,
             part: None,
@@ -274,7 +277,9 @@ impl<W: Write> Writer<W> {
             gaps: self.tally.gaps(),
             members: Vec::new(),
         };
-        let summary = people::summary(&manifest, &self.told, &self.about.checkpoint, self.anchors);
+        self.keys.sort_by_key(|(index, _)| *index);
+        let summary =
+            people::summary(&manifest, &self.told, &self.keys, &self.about.checkpoint, self.anchors);
         self.add("summary.html", Method::Deflated, summary.as_bytes())?;
         manifest.members = std::mem::take(&mut self.members);
         let text = manifest.to_text();
@@ -302,6 +307,7 @@ impl<W: Write> Writer<W> {
         // A payload that this version does not know is written like any other: a verifier says so.
         let Ok(control) = Control::parse(entry.kind, what) else { return Ok(()) };
         self.tally.hear(record.index, &control);
+        self.keys.extend(people::key_named(&control).map(|vkey| (record.index, vkey)));
         if self.told.len() < TOLD
             && let Some(told) = Told::of(record.index, entry.received_ms, &control)
         {

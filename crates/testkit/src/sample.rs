@@ -7,15 +7,15 @@ use std::io::Write;
 use std::ops::Range;
 
 use record::commit::{Salt, Seed, commitment, facet_digest, salts};
-use record::control::{Genesis, Numbering, SourceRecord};
+use record::control::{Genesis, KeyChange, Numbering, SourceRecord};
 use record::entry::{ENTRY_LEN, Entry, Kind};
 use record::facet::{FACETS, Facet, FacetDraft, Stamp, TABLE_VERSION, split, table_hash};
 use record::json;
 use record::stored::{Known, Opening};
 use sha2::{Digest, Sha256};
 use tlog::{
-    Checkpoint, Hash, Origin, SigningKey, TILE_WIDTH, Tile, TileSource, TileStack, consistency_proof,
-    inclusion_proof, leaf_hash, sign_checkpoint,
+    Checkpoint, Hash, KeyStatement, Origin, SigningKey, TILE_WIDTH, Tile, TileSource, TileStack,
+    consistency_proof, inclusion_proof, leaf_hash, sign_checkpoint,
 };
 
 use export::anchors::{Anchor, Neighbour, RangeProof};
@@ -43,6 +43,8 @@ pub struct Sample {
     pub ledger_id: [u8; 32],
     /// The key that signs it.
     pub key: SigningKey,
+    /// The keys before it, and the index of the record that replaced each.
+    pub keys_before: Vec<(u64, SigningKey)>,
     /// Its records.
     pub records: Vec<Stored>,
     /// Hashes of each level of tiles: leaves, roots of full tiles, roots of full tiles of those.
@@ -63,10 +65,10 @@ impl Sample {
     pub fn new() -> Self {
         let origin = "ledgerstone.example/5a6b7c8d9e0f1a2b";
         let key = SigningKey::from_seed(origin, [7; 32]).expect("a good name");
-        let authority = SigningKey::from_seed(&format!("{origin}/authority"), [8; 32]).expect("a good name");
         let mut sample = Self {
             ledger_id: Sha256::digest(origin).into(),
             key,
+            keys_before: Vec::new(),
             records: Vec::new(),
             levels: vec![Vec::new()],
             edge: TileStack::new(),
@@ -77,7 +79,7 @@ impl Sample {
             ledger_id: sample.ledger_id,
             origin: origin.to_owned(),
             log_vkey: sample.key.verifying_key().to_string(),
-            authority_vkey: authority.verifying_key().to_string(),
+            authority_vkey: sample.authority().verifying_key().to_string(),
             table_version: TABLE_VERSION,
             table_hash: table_hash(),
             predecessor: None,
@@ -86,6 +88,46 @@ impl Sample {
         sample.control(Kind::Genesis, &genesis.to_draft());
         sample.source(1, 1, Numbering::Server);
         sample
+    }
+
+    /// The key that signs changes of the ledger's own.
+    pub fn authority(&self) -> SigningKey {
+        SigningKey::from_seed(&format!("{}/authority", self.key.name()), [8; 32]).expect("a good name")
+    }
+
+    /// Changes the key to that of a seed, bound to the tree of `size` entries.
+    pub fn change_key(&mut self, seed: u8, size: u64) {
+        let change = KeyChange {
+            statement: self.statement(seed, size).sign(&self.authority()),
+            checkpoint: self.checkpoint(size),
+        };
+        self.enter_key(seed, &change);
+    }
+
+    /// What the authority signs when the key is changed to that of a seed.
+    pub fn statement(&self, seed: u8, size: u64) -> KeyStatement {
+        let Checkpoint { origin, size, root } = self.head(size);
+        KeyStatement { origin, size, root, key: self.seeded(seed).verifying_key().clone() }
+    }
+
+    /// Enters a change of the key, whether it holds or not, and signs with the new key from then on.
+    pub fn enter_key(&mut self, seed: u8, change: &KeyChange) {
+        let index = self.size();
+        self.control(Kind::Key, &change.to_draft());
+        let next = self.seeded(seed);
+        let before = std::mem::replace(&mut self.key, next);
+        self.keys_before.push((index, before));
+    }
+
+    /// A key of that seed, named like the ledger.
+    pub fn seeded(&self, seed: u8) -> SigningKey {
+        SigningKey::from_seed(self.key.name(), [seed; 32]).expect("a good name")
+    }
+
+    /// The key in force for a tree of so many entries.
+    pub fn key_for(&self, size: u64) -> &SigningKey {
+        let before = self.keys_before.iter().find(|(index, _)| *index >= size);
+        before.map_or(&self.key, |(_, key)| key)
     }
 
     /// Lets time pass.
@@ -184,13 +226,18 @@ impl Sample {
 
     /// The signed checkpoint over the first `size` entries.
     pub fn checkpoint(&self, size: u64) -> String {
+        sign_checkpoint(&self.head(size), self.key_for(size))
+    }
+
+    /// What that checkpoint says.
+    pub fn head(&self, size: u64) -> Checkpoint {
         let leaves = self.levels[0][..size as usize].iter().copied();
         let root = match size == self.size() {
             true => self.edge.root(),
             false => tlog::Frontier::from_iter(leaves).root(),
         };
         let origin = Origin::new(self.key.name()).expect("a good origin");
-        sign_checkpoint(&Checkpoint { origin, size, root }, &self.key)
+        Checkpoint { origin, size, root }
     }
 
     /// The inclusion proof of an index.

@@ -134,10 +134,18 @@ fn about(out: &mut String, manifest: &Manifest, report: &Report) {
     }
     line("checkpoint", format!("{} entries, root {}", manifest.size, manifest.root.to_base64()));
     line("manifest", format!("sha256 {}", hex(&manifest.sha256())));
+    let changes = report
+        .history
+        .iter()
+        .flat_map(|history| history.changes().iter().map(move |change| (history, change)));
+    for (history, change) in changes {
+        let before = history.in_force(change.index);
+        line("key before", format!("{before}, up to the record at index {}", change.index));
+    }
     line(
         "anchor",
         match report.pinned {
-            true => "signed by the key you gave".to_owned(),
+            true => "signed by the key you gave, or by one that took over from it on record".to_owned(),
             false => {
                 "none: self-consistent, key not pinned; give --key with a key you got elsewhere".to_owned()
             }

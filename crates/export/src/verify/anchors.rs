@@ -1,7 +1,7 @@
-//! E11: earlier checkpoints, each the beginning of the last.
+//! E11: earlier checkpoints, each the beginning of the last and by the key of its time; and that those are here which
+//! key records need.
 
-use record::control::Genesis;
-use tlog::{Checkpoint, UnverifiedCheckpoint, VerifierKey, verify_consistency};
+use tlog::{Checkpoint, KeyHistory, UnverifiedCheckpoint, verify_consistency};
 
 use crate::anchors::Anchor;
 use crate::manifest::Manifest;
@@ -10,53 +10,67 @@ use crate::verify::{Check, Damage, Run};
 use crate::zip::Source;
 
 impl<S: Source + ?Sized> Run<'_, S> {
-    /// E11.
+    /// E11. Without a history nothing is said of who signed.
     pub(super) fn anchors(
         &mut self,
         manifest: &Manifest,
         checkpoint: Option<&Checkpoint>,
-        genesis: Option<&Genesis>,
-        vkey: Option<&VerifierKey>,
+        history: Option<&KeyHistory>,
     ) {
-        let mut keys = Vec::from_iter(vkey.cloned());
-        keys.extend(genesis.and_then(|genesis| VerifierKey::parse(&genesis.log_vkey).ok()));
-        keys.dedup();
         let (mut size, mut found, mut good, mut timestamps) = (None, Vec::new(), 0, 0);
+        let mut wanted: Vec<_> = history.iter().flat_map(|history| history.changes()).collect();
         let row = self.members.rows[ANCHORS].clone();
         let read = lines(self.source, &row, &mut |line, _, text| {
-            let checked = anchor(text, &keys, manifest, checkpoint, &mut size);
+            let checked = anchor(text, history, manifest, checkpoint, &mut size);
             match checked {
-                Ok(tokens) => (good, timestamps) = (good + 1, timestamps + tokens),
+                Ok((earlier, tokens)) => {
+                    (good, timestamps) = (good + 1, timestamps + tokens);
+                    wanted.retain(|change| change.statement.checkpoint() != earlier);
+                }
                 Err(error) => found.push(Damage::new(Check::Anchors, &row.name, error).line(line)),
             }
         });
         self.hashed(ANCHORS, read, manifest);
+        for change in wanted {
+            let what =
+                format!("no checkpoint of {} entries, which a key record needs", change.statement.size);
+            found.push(Damage::new(Check::Anchors, &row.name, what).index(change.index));
+        }
         found.into_iter().for_each(|damage| self.report.find(damage));
+        if history.is_none() && good > 0 {
+            self.report.undecided("who must have signed earlier checkpoints can't be told".to_owned());
+        }
         self.report.anchors = good;
         self.report.timestamps += timestamps;
     }
 }
 
-/// One line of `anchors.ndjson`. Returns how many timestamps it has.
+/// One line of `anchors.ndjson`. Returns its checkpoint, and how many timestamps it has.
 fn anchor(
     text: &[u8],
-    keys: &[VerifierKey],
+    history: Option<&KeyHistory>,
     manifest: &Manifest,
     checkpoint: Option<&Checkpoint>,
     size: &mut Option<u64>,
-) -> Result<usize, String> {
+) -> Result<(Checkpoint, usize), String> {
     let anchor = Anchor::parse(&[text, b"\n"].concat())?;
-    let parsed = UnverifiedCheckpoint::parse(anchor.checkpoint.as_bytes());
-    let verified = parsed.and_then(|parsed| parsed.verify(&manifest.origin, keys, &[]));
-    let verified = verified.map_err(|error| error.to_string())?;
-    let earlier = verified.checkpoint();
+    let parsed =
+        UnverifiedCheckpoint::parse(anchor.checkpoint.as_bytes()).map_err(|error| error.to_string())?;
+    let earlier = parsed.claimed().clone();
+    if earlier.origin.as_str() != manifest.origin {
+        return Err(format!("a checkpoint of another ledger: {}", earlier.origin));
+    }
+    if let Some(history) = history {
+        let key = std::slice::from_ref(history.in_force(earlier.size));
+        parsed.verify(&manifest.origin, key, &[]).map_err(|error| error.to_string())?;
+    }
     if size.replace(earlier.size).is_some_and(|before| before >= earlier.size) {
         return Err("sizes do not rise".to_owned());
     }
-    if earlier.size == manifest.size && checkpoint.is_some_and(|checkpoint| checkpoint != earlier) {
+    if earlier.size == manifest.size && checkpoint.is_some_and(|checkpoint| *checkpoint != earlier) {
         return Err("another root for the size of the checkpoint".to_owned());
     }
     verify_consistency(earlier.size, manifest.size, &earlier.root, &manifest.root, &anchor.consistency)
         .map_err(|error| format!("the tree of the checkpoint does not begin with it: {error}"))?;
-    Ok(anchor.timestamps.len())
+    Ok((earlier, anchor.timestamps.len()))
 }

@@ -4,6 +4,7 @@
 //! bounded by a part for each thread. After damage it goes on as far as it can, since where the damage is matters too.
 
 mod anchors;
+mod keys;
 mod members;
 mod order;
 mod place;
@@ -13,13 +14,14 @@ mod signed;
 
 use std::io;
 
-use record::control::{Control, Genesis};
+use record::control::Control;
 use record::entry::{Entry, Kind};
 use record::facet::Facet;
 use tlog::{Hash, VerifierKey};
 
 use crate::manifest::Manifest;
 use crate::zip::{Source, ZipError};
+use keys::Named;
 use members::{Members, README, pieces, whole};
 use order::{Beside, Order};
 use rows::{Class, Outcome};
@@ -74,7 +76,7 @@ pub fn verify<S: Source + ?Sized>(source: &S, options: &Options<'_>) -> Report {
             return report;
         }
     };
-    let mut run = Run { source, options, members, report, has_key_records: false };
+    let mut run = Run { source, options, members, report };
     if let Some((manifest, vkey)) = run.manifest() {
         run.contents(&manifest, vkey.as_ref());
         run.report.manifest = Some(manifest);
@@ -87,8 +89,6 @@ struct Run<'a, S: ?Sized> {
     options: &'a Options<'a>,
     members: Members,
     report: Report,
-    /// Whether the ledger has key records, none of which this version can read.
-    has_key_records: bool,
 }
 
 impl<S: Source + ?Sized> Run<'_, S> {
@@ -122,14 +122,17 @@ impl<S: Source + ?Sized> Run<'_, S> {
         let erases = |entry: &Entry| entry.kind == Kind::Erase;
         let heads = control.heads.iter().filter(|head| head.entry.as_ref().is_some_and(erases));
         order.erasers.extend(heads.map(|head| head.index));
-        let mut genesis = None;
+        let mut named = Named::default();
         order.has_unknown |= control.heads.iter().any(|head| head.is_unknown);
-        self.took(control_at, control, manifest, &mut order, &mut genesis, false);
+        self.took(control_at, control, manifest, &mut order, &mut named, false);
         let class = if manifest.selection.query.is_some() { Class::Query } else { Class::Range };
-        self.parts(manifest, &given, class, &mut order, &mut genesis);
+        self.parts(manifest, &given, class, &mut order, &mut named);
         order.finish(range.as_ref(), &mut self.report);
-        self.genesis(manifest, genesis.as_ref(), vkey);
-        self.anchors(manifest, checkpoint.as_ref(), genesis.as_ref(), vkey);
+        let has_unknown = named.has_unknown;
+        let history = self.keys(manifest, named, vkey);
+        self.pinned(history.as_ref(), has_unknown, vkey);
+        self.anchors(manifest, checkpoint.as_ref(), history.as_ref());
+        self.report.history = history;
     }
 
     /// E6 for all parts, some at a time.
@@ -139,7 +142,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
         given: &Given<'_>,
         class: Class,
         order: &mut Order<'_>,
-        genesis: &mut Option<Genesis>,
+        named: &mut Named,
     ) {
         let total = manifest.counts.total();
         let (source, threads) = (self.source, self.options.threads.max(1));
@@ -158,7 +161,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
             });
             for (at, outcome) in some.iter().zip(outcomes) {
                 done += outcome.heads.len() as u64;
-                self.took(*at, outcome, manifest, order, genesis, true);
+                self.took(*at, outcome, manifest, order, named, true);
                 (self.options.progress)(done, total);
             }
         }
@@ -171,7 +174,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
         outcome: Outcome,
         manifest: &Manifest,
         order: &mut Order<'_>,
-        genesis: &mut Option<Genesis>,
+        named: &mut Named,
         selected: bool,
     ) {
         if let Some(sha256) = outcome.sha256 {
@@ -179,18 +182,13 @@ impl<S: Source + ?Sized> Run<'_, S> {
         }
         let name = &self.members.rows[at].name;
         self.report.records += outcome.good;
-        let changes_key = |entry: &Entry| entry.kind == Kind::Key;
-        self.has_key_records |= outcome.heads.iter().any(|head| head.entry.as_ref().is_some_and(changes_key));
+        named.hear(&outcome);
         for head in outcome.heads.iter().filter(|_| selected) {
             order.take(head, name, &mut self.report);
         }
         for (index, control) in outcome.controls {
             order.tally.hear(index, &control);
-            match control {
-                Control::Genesis(found) if index == 0 => *genesis = Some(found),
-                Control::Timestamp(_) => self.report.timestamps += 1,
-                _ => {}
-            }
+            self.report.timestamps += usize::from(matches!(control, Control::Timestamp(_)));
         }
         self.report.merge(outcome.damaged, outcome.damage, outcome.undecided);
     }

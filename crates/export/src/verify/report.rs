@@ -3,6 +3,7 @@
 use std::fmt;
 
 use evidence::verify::Verdict;
+use tlog::KeyHistory;
 
 use crate::manifest::Manifest;
 use crate::text::tame;
@@ -124,8 +125,10 @@ pub struct Report {
     pub damaged: u64,
     /// What could not be decided, and why.
     pub undecided: Vec<String>,
-    /// Whether the key is the one that was brought from outside.
+    /// Whether the key, or one that the ledger had before it, is the one that was brought from outside.
     pub pinned: bool,
+    /// The keys that the ledger has had; none where they can't be told.
+    pub history: Option<KeyHistory>,
     /// Records whose payloads were hashed again and led to their entries.
     pub records: u64,
     /// Signatures under the checkpoint beside the ledger's own.

@@ -1,6 +1,5 @@
-//! E2, E4, E5, E12 and E13: what is signed, and by whom.
+//! E2, E4 and E12: what is signed, and by whom.
 
-use record::control::Genesis;
 use sha2::{Digest, Sha256};
 use tlog::{Checkpoint, UnverifiedCheckpoint, VerifierKey};
 
@@ -95,40 +94,5 @@ impl<S: Source + ?Sized> Run<'_, S> {
             }
         }
         Some(checkpoint)
-    }
-
-    /// E5 and E13.
-    pub(super) fn genesis(
-        &mut self,
-        manifest: &Manifest,
-        genesis: Option<&Genesis>,
-        vkey: Option<&VerifierKey>,
-    ) {
-        match genesis {
-            None => {
-                self.find(Check::Genesis, "control.ndjson", "the genesis is not in the file, or not readable")
-            }
-            Some(genesis) => {
-                let wrong = [
-                    ("ledger_id", genesis.ledger_id != manifest.ledger_id),
-                    ("origin", genesis.origin != manifest.origin),
-                    ("vkey", genesis.log_vkey != manifest.vkey && !self.has_key_records),
-                ];
-                for (name, _) in wrong.into_iter().filter(|(_, wrong)| *wrong) {
-                    self.find(Check::Genesis, "manifest.json", format!("{name} is not that of the genesis"));
-                }
-            }
-        }
-        match self.options.key {
-            None => {}
-            Some(key) if vkey == Some(key) => self.report.pinned = true,
-            Some(_) => {
-                self.find(
-                    Check::Key,
-                    "manifest.json",
-                    "the file is signed by another key than the one you gave",
-                );
-            }
-        }
     }
 }

@@ -7,10 +7,30 @@ use export::Selection;
 use record::facet::Facet;
 use testkit::sample::{Sample, golden};
 
-/// The three kinds of files: name and bytes.
-pub fn files() -> [(&'static str, Vec<u8>); 3] {
+/// The kinds of files: name and bytes.
+pub fn files() -> [(&'static str, Vec<u8>); 4] {
     let sample = golden();
-    [("range", range(&sample)), ("withheld", withheld(&sample)), ("query", query(&sample))]
+    let keys = keys(&handed_over());
+    [("range", range(&sample)), ("withheld", withheld(&sample)), ("query", query(&sample)), ("keys", keys)]
+}
+
+/// A ledger that has had three keys; the last change is bound to an earlier tree than there was by then.
+pub fn handed_over() -> Sample {
+    let mut sample = Sample::new();
+    let some = |sample: &mut Sample, count: usize| (0..count).for_each(|_| sample.event(1, 1, b"{}"));
+    some(&mut sample, 3);
+    sample.change_key(31, 5);
+    some(&mut sample, 8);
+    sample.change_key(32, 12);
+    some(&mut sample, 4);
+    sample
+}
+
+/// A range with the second of two changes of the key in it, and what both need.
+fn keys(sample: &Sample) -> Vec<u8> {
+    let selection = Selection { from: 7, end: sample.size(), ..Selection::default() };
+    let anchors = [5, 12, 15].map(|size| sample.anchor(size, Vec::new()));
+    sample.export(Vec::new(), sample.about(selection, &[]), &anchors, &|_| true).0
 }
 
 /// A range in the middle, with two earlier checkpoints and something in place of a timestamp.

@@ -2,5 +2,6 @@
 
 mod bytes;
 mod golden;
+mod keys;
 mod liar;
 mod model;

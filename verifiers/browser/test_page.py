@@ -84,12 +84,13 @@ class Page(unittest.TestCase):
             self.assertEqual(in_page(script, base64.b64encode(data).decode()), hashlib.sha256(data).hexdigest())
 
     def test_the_programs_own_files(self):
-        for name, pinned in [("range", "proven"), ("withheld", "proven"), ("keys", "proven"), ("query", "amber")]:
+        for name, pinned in [("range", "proven"), ("withheld", "proven"), ("keys", "proven"), ("continued", "proven"), ("query", "amber")]:
             data = (GOLDEN / f"{name}.evidence").read_bytes()
             key = vkey(data)
             self.assertEqual(self.choose(data)[0], "amber", name)
             verdict, text = self.choose(data, key)
             self.assertEqual(verdict, pinned, text)
+            self.assertEqual("ledgerstone.example/0123456789abcdef at 640 entries" in text, name == "continued")
             self.assertEqual("completeness of the match is not provable" in text.split("\n")[0], name == "query")
             self.assertEqual(self.choose(data, hashlib.sha256(key.encode()).hexdigest())[0], pinned)
             self.assertEqual(self.choose(data, writer.Signer(key.split("+")[0], 9).vkey)[0], "disproven")

@@ -28,13 +28,15 @@ pub(crate) fn explain(witness: &str, alarm: &WitnessAlarm) -> String {
             format!(
                 "witness {witness} has cosigned {claimed} of this ledger and this store has {held}: it is a restored backup, \
                  an older snapshot, has lost its end, or another copy of it is running; {proof}. Nothing is signed. Bring \
-                 back the newest store and start again, or begin a ledger that continues this one (docs/trust.md)"
+                 back the newest store and start again; if it is gone, begin a ledger that continues this one: ledgerstone \
+                 succeed (docs/recovery.md)"
             )
         }
         AlarmKind::Conflict => format!(
             "witness {witness} has cosigned another tree than that of this store at {held} entries: entries were changed, or \
              another copy of this ledger is running; {proof}. Nothing is signed. Keep this store and its backups as they are \
-             and compare them (docs/trust.md)"
+             and compare them; if the true history can't go on, begin a ledger that continues it: ledgerstone succeed \
+             (docs/recovery.md)"
         ),
         AlarmKind::Key => format!(
             "witness {witness} does not accept this ledger's signature: give it the ledger's verification key \

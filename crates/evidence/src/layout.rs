@@ -106,6 +106,11 @@ pub mod keys {
         format!("{name}.authority.key")
     }
 
+    /// Path of what a ledger that is about to be made continues; only until its genesis is durable.
+    pub fn predecessor(name: &str) -> String {
+        format!("{name}.predecessor")
+    }
+
     /// Path of a wrapped data key.
     pub fn data(id: &[u8; 16]) -> String {
         format!("{DATA}/{}.key", crate::hex::encode(id))

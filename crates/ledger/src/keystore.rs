@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use env::Env;
 use evidence::keys::{self, WrappedKey};
 use evidence::layout;
+use evidence::predecessor::Succession;
 use evidence::seal::{Key, Sealer};
 use storage::{Disk, DiskObjects, Objects};
 use tlog::note::SigningKey;
@@ -117,6 +118,33 @@ impl KeyStore {
             return Err(Fault::damaged(path, "the signing key is another one than its file says"));
         }
         Ok(key)
+    }
+
+    /// What a ledger that is about to be made continues, if anything.
+    pub(crate) fn succession(&self, name: &str) -> Result<Option<Succession>, Fault> {
+        let path = layout::keys::predecessor(name);
+        let bytes = match self.disk.read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.doing("reading what a ledger continues")?,
+        };
+        Succession::parse(&bytes).map(Some).map_err(|error| Fault::damaged(path, error))
+    }
+
+    /// Stores in the key directory `disk` what a ledger of this name shall continue, for the start that makes it; it is
+    /// durable on return.
+    pub fn put_succession(disk: &Arc<dyn Disk>, name: &str, succession: &Succession) -> Result<(), Fault> {
+        let put = DiskObjects::new(disk.clone()).put(&layout::keys::predecessor(name), &succession.format());
+        put.doing("storing what a ledger continues")
+    }
+
+    /// Removes what a ledger continues, which its genesis tells from now on.
+    pub(crate) fn remove_succession(&self, name: &str) -> Result<(), Fault> {
+        let path = layout::keys::predecessor(name);
+        if self.disk.len(&path).doing("looking for what a ledger continues")?.is_none() {
+            return Ok(());
+        }
+        self.disk.remove(&path).doing("removing what a ledger continues")?;
+        self.disk.sync_dir("").doing("removing what a ledger continues")
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 16], Arc<Sealer>>> {

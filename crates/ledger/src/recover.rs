@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use env::{Env, random};
 use evidence::layout;
+use evidence::predecessor::{Predecessor, Succession};
 use evidence::register::{LedgerState, Registered, WalPosition};
 use evidence::segment::Class;
 use record::control::{Clock, Gap, GapCause, Genesis, Numbering};
@@ -93,6 +94,10 @@ pub(crate) fn open(
     let writer = Writer::new(shared.clone(), ends, file);
     let mut core = Core { shared: shared.clone(), writer, publisher, sealer, inbox: beyond };
     core.commit(opening_records(&shared, &before, &log, now)?)?;
+    // Durable: every genesis tells for itself what its ledger continues.
+    for ledger in &before.ledgers {
+        shared.keys.remove_succession(&ledger.name)?;
+    }
     shared.register.start_clock();
     core.publish()?;
     for ledger in 0..shared.ledgers.len() {
@@ -303,10 +308,16 @@ fn opening_records(shared: &Shared, before: &Registered, log: &Log, now: u64) ->
         let mut entries = Vec::new();
         let mut control = |kind, draft| entries.push((kind, draft));
         if shared.view.ledger(ledger).end == 0 {
-            control(Kind::Genesis, genesis(shared, state, now)?.to_draft());
+            let continued = continued(shared, state)?;
+            let note = continued.as_ref().map(|(_, old)| old.note.clone());
+            control(Kind::Genesis, genesis(shared, state, note, now)?.to_draft());
             requests.push(Request::Control { ledger, records: entries, pending: None });
             let (numbering, pending) = (Numbering::Server, Pending::new(drop));
             requests.push(Request::Open { ledger, source: None, numbering, previous_last: None, pending });
+            if let Some((succession, old)) = continued {
+                let records = vec![(Kind::Gap, succession.gap(&old, now).to_draft())];
+                requests.push(Request::Control { ledger, records, pending: None });
+            }
             continue;
         }
         if let Some(cut) = log.torn() {
@@ -334,7 +345,20 @@ fn opening_records(shared: &Shared, before: &Registered, log: &Log, now: u64) ->
     Ok(requests)
 }
 
-fn genesis(shared: &Shared, state: &LedgerState, now: u64) -> Result<Genesis, Fault> {
+/// What a new ledger continues, if somebody said so (docs/recovery.md).
+fn continued(shared: &Shared, state: &LedgerState) -> Result<Option<(Succession, Predecessor)>, Fault> {
+    let Some(succession) = shared.keys.succession(&state.name)? else { return Ok(None) };
+    let old = Predecessor::read(&succession.checkpoint, &state.origin)
+        .map_err(|error| Fault::damaged(layout::keys::predecessor(&state.name), error))?;
+    Ok(Some((succession, old)))
+}
+
+fn genesis(
+    shared: &Shared,
+    state: &LedgerState,
+    predecessor: Option<String>,
+    now: u64,
+) -> Result<Genesis, Fault> {
     let authority = shared.keys.signing_key(&layout::keys::authority(&state.name))?;
     Ok(Genesis {
         ledger_id: state.id,
@@ -343,7 +367,7 @@ fn genesis(shared: &Shared, state: &LedgerState, now: u64) -> Result<Genesis, Fa
         authority_vkey: authority.verifying_key().to_string(),
         table_version: record::facet::TABLE_VERSION,
         table_hash: record::facet::table_hash(),
-        predecessor: None,
+        predecessor,
         created_ms: now,
     })
 }

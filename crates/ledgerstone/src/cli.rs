@@ -7,6 +7,7 @@ mod monitor;
 mod read;
 mod server;
 mod sources;
+mod succeed;
 mod token;
 mod up;
 mod verify;
@@ -21,6 +22,7 @@ pub(crate) use monitor::Monitor;
 pub(crate) use read::{Access, Search, Show, Tail};
 pub(crate) use server::{Channel, Server};
 pub(crate) use sources::{AddSource, ListSources, OpenEpoch, Sources, SourcesVerb};
+pub(crate) use succeed::Succeed;
 pub(crate) use token::{AddToken, ListTokens, RevokeToken, Token, TokenVerb};
 pub(crate) use up::{Doctor, Status, Up};
 pub(crate) use verify::Verify;
@@ -139,6 +141,7 @@ Examples:
   ledgerstone verify 12.receipt.json --raw event.json --key 'ledgerstone.local/...+...+...'
   ledgerstone verify 4711.evidence --key 'ledgerstone.local/...+...+...'
   ledgerstone verify ledgerstone-data --kept checkpoint-of-last-week
+  ledgerstone verify new-data --predecessor old-data
   ledgerstone verify ledgerstone-data --policy witnesses.policy
   ledgerstone verify /srv/mirror --key 'ledgerstone.local/...+...+...'
   ledgerstone verify *.receipt.json --server http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...'
@@ -195,6 +198,9 @@ It looks at the directories itself and asks the server, if one answers.
 
 Exit codes: 0 nothing to mend, 1 something to mend, 2 error.")]
     Doctor(Doctor),
+    /// Begin a new ledger that continues one which can't go on under its origin
+    #[command(after_help = succeed::HELP)]
+    Succeed(Succeed),
     /// Run a witness: cosign the checkpoints of logs, and refuse forks
     #[command(after_help = witness::HELP)]
     Witness(WitnessArgs),

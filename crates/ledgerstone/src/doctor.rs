@@ -202,7 +202,8 @@ fn witnesses(args: &cli::Server) -> Vec<Finding> {
         let count = |name: &str| ledger.get(name).and_then(Value::as_u64);
         findings.push(match (text(ledger, "signing_held"), count("witnessed")) {
             (Some(why), _) => {
-                mend(WHAT, format!("{name}: nothing is signed: {why}"), "docs/trust.md says what to do")
+                let advice = "docs/trust.md says what to do; if the newest store is gone: ledgerstone succeed, docs/recovery.md";
+                mend(WHAT, format!("{name}: nothing is signed: {why}"), advice)
             }
             (None, Some(witnessed)) => good(
                 WHAT,
@@ -218,7 +219,8 @@ fn witnesses(args: &cli::Server) -> Vec<Finding> {
         for witness in ledger.get("witnesses").and_then(Value::as_array).into_iter().flatten() {
             let who = text(witness, "name").unwrap_or_default();
             if witness.get("alarm").is_some_and(Value::is_object) {
-                let advice = "a fork or a rollback is possible: docs/trust.md says what to do";
+                let advice =
+                    "a fork or a rollback is possible: docs/trust.md and docs/recovery.md say what to do";
                 findings.push(mend(WHAT, format!("{name}: witness {who} has refused a checkpoint"), advice));
             } else if let Some(trouble) = text(witness, "trouble") {
                 findings.push(mend(WHAT, format!("{name}: witness {who}: {trouble}"), "see docs/trust.md"));

@@ -9,6 +9,7 @@ mod manual;
 mod monitor;
 mod server;
 mod settings;
+mod succeed;
 mod terminal;
 mod time;
 mod witness;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
             TokenVerb::Revoke(revoke) => client::token::revoke(revoke),
         },
         Verb::Doctor(doctor) => doctor::run(doctor),
+        Verb::Succeed(args) => succeed::run(&args),
         Verb::Witness(args) => witness::run(args),
         Verb::Completions { shell } => manual::completions(shell),
         Verb::Man => manual::man(),

@@ -63,6 +63,14 @@ impl Default for Sample {
 impl Sample {
     /// A ledger with its genesis and source 1, which the server numbers.
     pub fn new() -> Self {
+        Self::continuing(None)
+    }
+
+    /// The same; its genesis names a checkpoint note of another ledger as what it continues.
+    ///
+    /// # Panics
+    /// Never: its names are good.
+    pub fn continuing(predecessor: Option<String>) -> Self {
         let origin = "ledgerstone.example/5a6b7c8d9e0f1a2b";
         let key = SigningKey::from_seed(origin, [7; 32]).expect("a good name");
         let mut sample = Self {
@@ -82,7 +90,7 @@ impl Sample {
             authority_vkey: sample.authority().verifying_key().to_string(),
             table_version: TABLE_VERSION,
             table_hash: table_hash(),
-            predecessor: None,
+            predecessor,
             created_ms: START_MS,
         };
         sample.control(Kind::Genesis, &genesis.to_draft());

@@ -88,6 +88,9 @@ fn about(out: &mut String, manifest: &Manifest, report: &Report) {
     let by = format!("{} (token {})", manifest.exporter_label, manifest.exporter_id);
     line("exported", format!("{} by {by}", utc(manifest.exported_ms)));
     line("ledger", manifest.origin.clone());
+    if let Some(old) = &report.predecessor {
+        line("continues", format!("{} at {} entries", old.origin, old.size));
+    }
     let last = selection.end.saturating_sub(1);
     match &selection.query {
         None => line("records", format!("every index from {} to {last}", selection.from)),
@@ -189,6 +192,9 @@ pub fn evidence_json(report: &Report) -> String {
     object.insert("cosignatures", report.cosignatures as u64);
     object.insert("anchors", report.anchors as u64);
     object.insert("timestamps", report.timestamps as u64);
+    if let Some(old) = &report.predecessor {
+        object.insert("continues", crate::output::continues(old));
+    }
     object.insert("damaged", report.damaged);
     object.insert("damage", Value::Array(report.damage.iter().map(damage).collect()));
     let undecided = report.undecided.iter().map(|text| Value::from(text.clone()));

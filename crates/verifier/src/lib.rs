@@ -4,6 +4,7 @@
 mod directory;
 mod handed;
 mod output;
+mod predecessor;
 mod receipt;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ pub use directory::Directory;
 pub use evidence::verify::{Anchor, Verdict, hold_against, hold_against_policy};
 pub use handed::{evidence_json, evidence_text, is_evidence_file, verify_evidence};
 pub use output::{json, receipt_json, receipt_text, text};
+pub use predecessor::hold_predecessor;
 pub use receipt::{ReceiptReport, verify_receipt};
 
 /// Verifies the store in a directory.

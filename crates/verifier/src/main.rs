@@ -9,7 +9,7 @@ use tlog::note::VerifierKey;
 use tlog::policy::Policy;
 use verifier::{
     Directory, Verdict, default_keys, evidence_json, evidence_text, hold_against, hold_against_policy,
-    is_evidence_file, json, text, verify_dir, verify_evidence, verify_receipt,
+    hold_predecessor, is_evidence_file, json, text, verify_dir, verify_evidence, verify_receipt,
 };
 
 const HELP: &str = "\
@@ -23,6 +23,8 @@ Usage: ledgerstone-verify [OPTIONS] PATH
   --no-keys     do not open payloads
   --kept FILE   checkpoint or receipt kept from before, which the store must still hold
   --policy FILE C2SP tlog-policy: witnesses that must have cosigned the store's witnessed checkpoints
+  --predecessor PATH  what is left of the ledger that this one continues: its store, an evidence file, a checkpoint
+  --predecessor-key VKEY  verification key of that ledger, known from elsewhere
   --raw FILE    the bytes that were sent, to recompute a receipt's entry
   --require-anchor  undecidable unless --key, --kept or --policy is given and holds
   --json        one JSON object instead of text
@@ -44,6 +46,8 @@ struct Args {
     no_keys: bool,
     kept: Option<PathBuf>,
     policy: Option<PathBuf>,
+    predecessor: Option<PathBuf>,
+    predecessor_key: Option<VerifierKey>,
     raw: Option<PathBuf>,
     require_anchor: bool,
     json: bool,
@@ -75,6 +79,11 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
             "--no-keys" => parsed.no_keys = true,
             "--kept" => parsed.kept = Some(value()?.into()),
             "--policy" => parsed.policy = Some(value()?.into()),
+            "--predecessor" => parsed.predecessor = Some(value()?.into()),
+            "--predecessor-key" => {
+                let key = VerifierKey::parse(&value()?);
+                parsed.predecessor_key = Some(key.map_err(|error| format!("--predecessor-key: {error}"))?);
+            }
             "--raw" => parsed.raw = Some(value()?.into()),
             "--require-anchor" => parsed.require_anchor = true,
             "--json" => parsed.json = true,
@@ -116,6 +125,9 @@ fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {
         let policy = std::fs::read(file).map_err(|error| told(error.to_string()))?;
         let policy = Policy::parse_bytes(&policy).map_err(|error| told(error.to_string()))?;
         hold_against_policy(&Directory::new(path), &policy, &mut report);
+    }
+    if let Some(old) = &args.predecessor {
+        hold_predecessor(&mut report, old, args.predecessor_key.as_ref(), &|_, _| {})?;
     }
     print(&if args.json { json(&report) + "\n" } else { text(&report) });
     let anchored = report.ledgers.iter().any(|ledger| ledger.anchor != verifier::Anchor::None);

@@ -1,3 +1,4 @@
+use evidence::predecessor::Predecessor;
 use evidence::verify::{Anchor, Damage, LedgerReport, Report};
 use record::canonical;
 use record::json::{Object, Value};
@@ -35,6 +36,9 @@ pub fn text(report: &Report) -> String {
                 "  anchor     none: self-consistent, key not pinned; give --key with a key you got elsewhere\n"
             }
         };
+        if let Some(old) = &ledger.predecessor {
+            out += &format!("  continues  {} at {} entries\n", old.origin, old.size);
+        }
         match ledger.good_below {
             0 if ledger.size > 0 => out += "  good       no entry can be called as it was signed\n",
             below if below < ledger.size => {
@@ -159,6 +163,19 @@ fn ledger(ledger: &LedgerReport) -> Value<'static> {
     object.insert("uncommitted", ledger.uncommitted);
     object.insert("anchor", anchor(ledger.anchor));
     object.insert("good_below", ledger.good_below);
+    if let Some(old) = &ledger.predecessor {
+        object.insert("continues", continues(old));
+    }
+    Value::Object(object)
+}
+
+/// What a ledger continues.
+pub(crate) fn continues(old: &Predecessor) -> Value<'static> {
+    let mut object = Object::new();
+    object.insert("origin", old.origin.clone());
+    object.insert("tree_size", old.size);
+    object.insert("root", old.root.clone());
+    object.insert("checkpoint", old.note.clone());
     Value::Object(object)
 }
 

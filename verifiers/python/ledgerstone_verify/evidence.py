@@ -9,7 +9,7 @@ from . import record
 from .container import FULL_PART, LONGEST_LINE, Container, Member
 from .history import History
 from .manifest import ANCHOR, MANIFEST, RANGE, SELECTION_LABEL, TYPE
-from .note import Checkpoint, Key, Note
+from .note import Checkpoint, Key, Note, read_predecessor
 from .policy import Policy
 from .record import leaf_of
 from .rows import Row, Rows
@@ -277,6 +277,9 @@ class _Evidence:
             raise Damaged("the genesis cannot be read")
         if (genesis["ledger_id"], genesis["origin"]) != (self.manifest["ledger_id"], self.manifest["origin"]):
             raise Damaged("the genesis is of another ledger")
+        old = read_predecessor(genesis)
+        if old is not None:
+            self.report.facts["continues"] = "%s at %d entries" % (old.origin, old.size)
         return genesis
 
     def _read_history(self, genesis: dict[str, Any]) -> History | None:

@@ -124,3 +124,21 @@ class Checkpoint:
         if self.origin != key.name:
             raise Damaged("a checkpoint of %s, not of %s" % (self.origin, key.name))
         self.note.require(key)
+
+
+def read_predecessor(genesis: dict) -> Checkpoint | None:
+    """The checkpoint of another ledger that this one continues. Its signature is not checked: the key is not known here."""
+    told = genesis.get("predecessor")
+    if told is None:
+        return None
+    try:
+        checkpoint = Checkpoint.parse(told.encode("utf-8", "surrogatepass"))
+    except Damaged as error:
+        raise Damaged("what the ledger continues is not told by a checkpoint: %s" % error)
+    if checkpoint.extensions or checkpoint.size == 0:
+        raise Damaged("what the ledger continues is not three lines of a tree with entries")
+    if checkpoint.origin == genesis["origin"]:
+        raise Damaged("the ledger says that it continues itself")
+    if not any(name == checkpoint.origin for name, _ in checkpoint.note.signatures):
+        raise Damaged("%s has not signed what the ledger says that it continues" % checkpoint.origin)
+    return checkpoint

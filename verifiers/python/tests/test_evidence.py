@@ -227,6 +227,26 @@ class Bad(unittest.TestCase):
             ledger.control(name, **members)
             self.fails(Evidence(ledger), "E6")
 
+    def test_what_the_ledger_continues(self):
+        old = Signer("ledgerstone.test/ffeeddccbbaa9988", 9)
+        body = "ledgerstone.test/ffeeddccbbaa9988\n640\n%s\n" % b64(h(b"old"))
+        note = old.sign(body)
+        report = judge(Evidence(Ledger(predecessor=note)))
+        self.assertEqual((report.verdict, report.facts["continues"]), ("proven", old.name + " at 640 entries"))
+        own = Ledger().signer
+        for bad in [
+            "",
+            body,
+            note.replace("\n640\n", "\n0\n"),
+            note.replace("\n640\n", "\n0640\n"),
+            note.replace("\n\n", "\nmore\n\n"),
+            note.replace("\u2014 ledgerstone.test/f", "\u2014 ledgerstone.test/e"),
+            own.sign(body.replace(old.name, own.name)),
+            note[:-1],
+            note.replace(b64(h(b"old")), "AAAA"),
+        ]:
+            self.fails(Evidence(Ledger(predecessor=bad)), "E5")
+
     def test_genesis(self):
         for member, value in [
             ("origin", "other.test/1"),

@@ -100,7 +100,7 @@ class Signer:
 class Ledger:
     """Records in memory; index 0 is the genesis, index 1 the record of source 1."""
 
-    def __init__(self):
+    def __init__(self, **genesis):
         self.origin = "ledgerstone.test/00112233445566aa"
         self.signer = Signer(self.origin, 7)
         # From which size on each key is in force.
@@ -121,6 +121,7 @@ class Ledger:
             table_version=1,
             table_hash=TABLE_HASH,
             created_ms=START,
+            **genesis,
         )
         self.control("source", source=1, epoch=1, numbering="server")
 

@@ -19,6 +19,7 @@ use tlog::tile::{TILE_WIDTH, bundle_path, decode_bundle};
 use tlog::tree::Frontier;
 
 use crate::layout;
+use crate::predecessor::Predecessor;
 use crate::register::{LedgerState, Registered};
 use crate::segment::Class;
 use crate::wal::{self, Scan};
@@ -274,6 +275,12 @@ impl LedgerCheck<'_> {
         let touched = report.damage[told..].iter().filter_map(|damage| damage.entries.as_ref());
         let touched = touched.map(|(_, first, _)| *first).chain(unsigned.then_some(0)).min();
         report.undecided.extend(payloads.undecided);
+        payloads.claims.shown.sort();
+        payloads.claims.shown.dedup();
+        let shown = payloads.claims.shown.drain(..);
+        report.shown.extend(shown.map(|(index, note)| (state.name.clone(), index, note)));
+        let genesis_continues =
+            payloads.claims.genesis.as_ref().and_then(|genesis| Predecessor::of(genesis).ok().flatten());
         let anchored = self.settings.key.is_some_and(|key| key.to_string() == state.vkey);
         let ledger = LedgerReport {
             name: state.name.clone(),
@@ -285,6 +292,7 @@ impl LedgerCheck<'_> {
             payloads: payloads.in_segments + in_log,
             uncommitted,
             anchor: if anchored { Anchor::Key } else { Anchor::None },
+            predecessor: genesis_continues,
             good_below: touched.unwrap_or(size).min(size),
         };
         (ledger, payloads.claims.cuts)
@@ -515,6 +523,11 @@ impl LedgerCheck<'_> {
                 if says != (state.id, &state.origin, &state.vkey, record::facet::table_hash()) {
                     let detail = format!("{}: the genesis entry names another ledger", state.name);
                     report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
+                }
+                if let Err(detail) = Predecessor::of(genesis) {
+                    let damage =
+                        Damage::new(DamageKind::Contradiction, layout::ledger_dir(&state.name), detail);
+                    report.damage.push(damage.of(&state.name, 0, 1));
                 }
                 let authority = layout::keys::authority(&state.name);
                 let found = self.key_files.and_then(|keys| keys.read(&authority).ok());

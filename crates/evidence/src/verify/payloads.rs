@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use record::control::{Control, ControlError, Cut, Genesis, Sealed, Timestamp};
+use record::control::{Control, ControlError, Cut, Genesis, Refusal, Sealed, Timestamp};
 use record::entry::{ENTRY_LEN, Entry};
 use record::facet::Facet;
 use record::stored;
@@ -81,6 +81,8 @@ pub(crate) struct Claims {
     pub cuts: Vec<Cut>,
     /// By index.
     pub timestamps: Vec<(u64, Timestamp)>,
+    /// Notes that witnesses showed against the ledger, by index.
+    pub shown: Vec<(u64, String)>,
 }
 
 impl Claims {
@@ -94,6 +96,7 @@ impl Claims {
             Ok(Control::Sealed(sealed)) => self.sealed.push(sealed),
             Ok(Control::Cut(cut)) => self.cuts.push(cut),
             Ok(Control::Timestamp(stamp)) => self.timestamps.push((index, stamp)),
+            Ok(Control::Refusal(Refusal { note: Some(note), .. })) => self.shown.push((index, note)),
             // A payload of a later version is what its entry commits to; what it means is not for this check.
             Ok(_) | Err(ControlError::Unknown) => {}
             Err(error) => return Err(error.to_string()),
@@ -106,6 +109,7 @@ impl Claims {
         self.sealed.extend(other.sealed);
         self.cuts.extend(other.cuts);
         self.timestamps.extend(other.timestamps);
+        self.shown.extend(other.shown);
     }
 }
 

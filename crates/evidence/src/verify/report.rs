@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::stamps::Stamp;
+use crate::predecessor::Predecessor;
 
 /// What a verification found.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,9 @@ pub struct Report {
     pub payloads_opened: bool,
     /// Bytes read.
     pub bytes: u64,
+    /// Notes that witnesses showed against a ledger and that are on record in it as refusals: its name, the record's
+    /// index, the note. Nothing of them was checked.
+    pub shown: Vec<(String, u64, String)>,
     /// Timestamps that fit their trees; their tokens were not opened.
     pub timestamps: Vec<Stamp>,
 }
@@ -42,6 +46,8 @@ pub struct LedgerReport {
     pub uncommitted: u64,
     /// What the verification key was held against.
     pub anchor: Anchor,
+    /// What it continues, if its genesis names anything.
+    pub predecessor: Option<Predecessor>,
     /// Entries below this index are as they were signed; equal to `size` if nothing is damaged, 0 if no signature holds.
     pub good_below: u64,
 }

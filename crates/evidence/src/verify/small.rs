@@ -12,6 +12,7 @@ use super::report::{Damage, DamageKind, Report};
 use super::snapshot::{Snapshot, partial_paths};
 use super::tree::{TreeResult, missing};
 use crate::layout;
+use crate::predecessor::Succession;
 use crate::register::{LedgerState, Registered};
 
 /// Checks the files in the top directory.
@@ -118,6 +119,19 @@ pub(crate) fn check_signing_keys(keys: &dyn Medium, registered: &Registered, rep
             (signing || layout::keys::authority(&ledger.name) == name).then_some((ledger, signing))
         });
         let Some((ledger, signing)) = ledger else {
+            if name.strip_suffix(".predecessor").is_some_and(layout::is_ledger_name) {
+                match keys.read(&name).map(|bytes| Succession::parse(&bytes)) {
+                    Ok(Ok(_)) => report.notes.push(format!(
+                        "{}: a ledger that continues another was about to be made; say `ledgerstone succeed` again",
+                        file(&name)
+                    )),
+                    _ => {
+                        let detail = "it does not tell what a ledger shall continue";
+                        report.damage.push(Damage::new(DamageKind::Format, file(&name), detail));
+                    }
+                }
+                continue;
+            }
             let whole = keys.read(&name).is_ok_and(|bytes| crate::keys::parse_signing(&bytes).is_ok());
             if whole || name.ends_with(".tmp") {
                 // Made when a ledger was about to be created; the next start takes it up or leaves it.

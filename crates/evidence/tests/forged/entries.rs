@@ -5,6 +5,7 @@ use evidence::verify::{DamageKind, Verdict};
 use record::control::Genesis;
 use record::entry::Kind;
 use record::facet::{Facet, FacetDraft};
+use tlog::{Checkpoint, Origin, SigningKey, leaf_hash, sign_checkpoint};
 
 use crate::forge::{Forge, LEDGER, SEALED, Segment, Told, genesis};
 use crate::memory::verify;
@@ -61,6 +62,41 @@ fn the_genesis_is_there_once_and_is_of_this_ledger() {
     twice.story[4] = Told { stamp: twice.story[4].stamp, ..twice.story[0].clone() };
     let damage = told(&twice, DamageKind::Payload, "a genesis record is not the first entry");
     assert_eq!(damage.entries, entries(4, 5));
+}
+
+#[test]
+fn what_a_ledger_continues_is_a_signed_checkpoint_of_another() {
+    let with = |predecessor: String| {
+        let mut forge = Forge::new();
+        forge.story[0].draft = Genesis { predecessor: Some(predecessor), ..genesis() }.to_draft();
+        forge
+    };
+    let note = |name: &str, size: u64| {
+        let key = SigningKey::from_seed(name, [9; 32]).unwrap();
+        let origin = Origin::new(name).unwrap();
+        sign_checkpoint(&Checkpoint { origin, size, root: leaf_hash(b"old") }, &key)
+    };
+    let (data, keys) = with(note("log.example/old", 640)).store();
+    let report = verify(&data, Some(&keys));
+    assert_eq!((report.verdict(), &report.damage), (Verdict::Proven, &Vec::new()));
+    let old = report.ledgers[0].predecessor.clone().unwrap();
+    assert_eq!((old.origin.as_str(), old.size), ("log.example/old", 640));
+    for (bad, detail) in [
+        ("".to_owned(), "what this ledger continues is not told by a checkpoint"),
+        (
+            note("log.example/old", 0),
+            "what this ledger continues is not told by a checkpoint: it is of no entries",
+        ),
+        (note(&genesis().origin, 7), "the ledger says that it continues itself"),
+    ] {
+        let (data, keys) = with(bad).store();
+        let report = verify(&data, Some(&keys));
+        assert_eq!(report.damage.len(), 1, "{:?}", report.damage);
+        let damage = &report.damage[0];
+        assert_eq!((damage.kind, &damage.entries), (DamageKind::Contradiction, &entries(0, 1)));
+        assert!(damage.detail.starts_with(detail), "{damage}");
+        assert_eq!(report.ledgers[0].predecessor, None);
+    }
 }
 
 /// Within a bundle, where two bundles meet, and in what only the log holds beside the partial bundle.

@@ -2,6 +2,7 @@
 
 use evidence::keys::{WrappedKey, format_signing, format_wrapping, parse_signing};
 use evidence::layout;
+use evidence::predecessor::Succession;
 use evidence::seal::Key;
 use evidence::verify::{DamageKind, Verdict};
 use tlog::SigningKey;
@@ -40,6 +41,20 @@ fn what_no_store_has_is_unexpected() {
         kind_of(&data, &with(&keys, "stray", b"anything"), "keys:stray"),
         Some(DamageKind::Unexpected)
     );
+}
+
+#[test]
+fn a_ledger_that_is_about_to_be_made_says_what_it_continues() {
+    let (data, keys) = Forge::new().store();
+    let whole = Succession { checkpoint: "a note".to_owned(), reason: "the disk is gone".to_owned() };
+    let file = "next.predecessor";
+    let there = verify(&data, Some(&with(&keys, file, &whole.format())));
+    assert_eq!((there.verdict(), &there.damage), (Verdict::Proven, &Vec::new()));
+    assert!(there.notes.iter().any(|note| note.contains("keys:next.predecessor")), "{:?}", there.notes);
+    let broken = with(&keys, file, b"anything");
+    assert_eq!(kind_of(&data, &broken, "keys:next.predecessor"), Some(DamageKind::Format));
+    let stray = with(&keys, "Next.predecessor", &whole.format());
+    assert_eq!(kind_of(&data, &stray, "keys:Next.predecessor"), Some(DamageKind::Unexpected));
 }
 
 #[test]

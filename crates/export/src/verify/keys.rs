@@ -1,5 +1,6 @@
 //! E5 and E13: whose the file is, by the genesis and the records of changes of the ledger's key.
 
+use evidence::predecessor::Predecessor;
 use record::control::{Control, Genesis, KeyChange};
 use record::entry::Kind;
 use tlog::{KeyHistory, VerifierKey};
@@ -55,6 +56,10 @@ impl<S: Source + ?Sized> Run<'_, S> {
         ];
         for (name, _) in wrong.into_iter().filter(|(_, wrong)| *wrong) {
             self.find(Check::Genesis, "manifest.json", format!("{name} is not that of the genesis"));
+        }
+        match Predecessor::of(&genesis) {
+            Ok(old) => self.report.predecessor = old,
+            Err(what) => self.find(Check::Genesis, "control.ndjson", what),
         }
         if named.has_unknown {
             self.report

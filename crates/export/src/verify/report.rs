@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use evidence::predecessor::Predecessor;
 use evidence::verify::Verdict;
 use tlog::KeyHistory;
 
@@ -139,6 +140,8 @@ pub struct Report {
     pub anchors: usize,
     /// Timestamps in the file, which are not judged here.
     pub timestamps: usize,
+    /// What the ledger continues, if its genesis names anything.
+    pub predecessor: Option<Predecessor>,
     /// Bytes of the file.
     pub bytes: u64,
 }

@@ -3,15 +3,22 @@
 use std::fs;
 use std::path::PathBuf;
 
-use export::Selection;
+use export::{Options, Selection, verify};
 use record::facet::Facet;
 use testkit::sample::{Sample, golden};
+use tlog::{Checkpoint, CosigningKey, Origin, SigningKey, leaf_hash, sign_checkpoint};
 
 /// The kinds of files: name and bytes.
-pub fn files() -> [(&'static str, Vec<u8>); 4] {
+pub fn files() -> [(&'static str, Vec<u8>); 5] {
     let sample = golden();
     let keys = keys(&handed_over());
-    [("range", range(&sample)), ("withheld", withheld(&sample)), ("query", query(&sample)), ("keys", keys)]
+    [
+        ("range", range(&sample)),
+        ("withheld", withheld(&sample)),
+        ("query", query(&sample)),
+        ("keys", keys),
+        ("continued", continued()),
+    ]
 }
 
 /// A ledger that has had three keys; the last change is bound to an earlier tree than there was by then.
@@ -31,6 +38,29 @@ fn keys(sample: &Sample) -> Vec<u8> {
     let selection = Selection { from: 7, end: sample.size(), ..Selection::default() };
     let anchors = [5, 12, 15].map(|size| sample.anchor(size, Vec::new()));
     sample.export(Vec::new(), sample.about(selection, &[]), &anchors, &|_| true).0
+}
+
+/// A ledger that continues another, whose last checkpoint two witnesses cosigned.
+fn continued() -> Vec<u8> {
+    let mut sample = Sample::continuing(Some(predecessor(640)));
+    for _ in 0..15 {
+        sample.wait(1000);
+        sample.event(1, 1, b"{\"actor\":{\"user\":{\"name\":\"alice\"}},\"message\":\"after the loss\"}");
+    }
+    let selection = Selection { from: 2, end: sample.size(), ..Selection::default() };
+    sample.export(Vec::new(), sample.about(selection, &[]), &[], &|_| true).0
+}
+
+/// The last checkpoint of another ledger.
+pub fn predecessor(size: u64) -> String {
+    let old = SigningKey::from_seed("ledgerstone.example/0123456789abcdef", [9; 32]).expect("a good name");
+    let origin = Origin::new(old.name()).expect("a good origin");
+    let checkpoint = Checkpoint { origin, size, root: leaf_hash(b"the old one") };
+    let cosign = |name: &str, seed: u8| {
+        let key = CosigningKey::from_seed(name, [seed; 32]).expect("a good name");
+        format!("{}\n", key.cosign(&checkpoint, testkit::sample::START_MS / 1000))
+    };
+    sign_checkpoint(&checkpoint, &old) + &cosign("w1.example", 1) + &cosign("w2.example", 2)
 }
 
 /// A range in the middle, with two earlier checkpoints and something in place of a timestamp.
@@ -71,5 +101,31 @@ fn golden_files_are_written_as_ever() {
         }
         let there = fs::read(path(name)).expect("run with BLESS=1 to make the golden files");
         assert!(there == bytes, "{name} differs: BLESS=1 writes it anew, if that is meant");
+    }
+}
+
+#[test]
+fn what_a_ledger_continues_is_told() {
+    let report = verify(&continued()[..], &Options::default());
+    assert_eq!((&report.damage, &report.undecided), (&vec![], &vec![]));
+    let old = report.predecessor.unwrap();
+    assert_eq!((old.origin.as_str(), old.size), ("ledgerstone.example/0123456789abcdef", 640));
+    assert_eq!(old.note, predecessor(640));
+}
+
+#[test]
+fn what_is_no_checkpoint_of_another_ledger_is_damage() {
+    let own = Sample::new();
+    let unsigned =
+        predecessor(640).replace("\u{2014} ledgerstone.example/0", "\u{2014} ledgerstone.example/1");
+    for bad in
+        [String::new(), predecessor(0), unsigned, own.checkpoint(2), "somebody\n7\nAAAA\n\n".to_owned()]
+    {
+        let sample = Sample::continuing(Some(bad.clone()));
+        let selection = Selection { from: 1, end: 2, ..Selection::default() };
+        let (file, _) = sample.export(Vec::new(), sample.about(selection, &[]), &[], &|_| true);
+        let report = verify(&file[..], &Options::default());
+        let checks: Vec<&str> = report.damage.iter().map(|damage| damage.check.name()).collect();
+        assert_eq!(checks, ["genesis"], "{bad}");
     }
 }

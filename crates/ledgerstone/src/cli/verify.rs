@@ -30,6 +30,13 @@ pub(crate) struct Verify {
     /// Write each timestamp as a file, and what it is over as another, for `openssl ts -verify`; for a directory
     #[arg(long, value_name = "DIR")]
     pub write_timestamps: Option<PathBuf>,
+    /// What is left of the ledger that this one continues: its data directory, an evidence file or a checkpoint; for a
+    /// directory or a server
+    #[arg(long, value_name = "PATH")]
+    pub predecessor: Option<PathBuf>,
+    /// Verification key of that ledger, known from elsewhere
+    #[arg(long, value_name = "VKEY", requires = "predecessor")]
+    pub predecessor_key: Option<String>,
     /// C2SP tlog-policy whose witnesses must have cosigned; for a directory or a server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,

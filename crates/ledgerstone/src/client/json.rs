@@ -54,7 +54,7 @@ pub(super) fn plain(value: &Value) -> String {
 }
 
 /// Prints a value as one line of JSON.
-pub(super) fn print(value: &Value) -> Result<(), Failure> {
+pub(crate) fn print(value: &Value) -> Result<(), Failure> {
     Ok(terminal::print(&format!("{}\n", guard(&value.to_string())))?)
 }
 

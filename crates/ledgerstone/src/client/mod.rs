@@ -14,7 +14,7 @@ pub(crate) mod verify;
 
 mod feed;
 mod find;
-mod json;
+pub(crate) mod json;
 mod kept;
 mod mirror;
 mod receipts;

@@ -11,11 +11,13 @@ use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use evidence::predecessor::Predecessor;
 use evidence::verify::{Anchor, Damage, DamageKind, LedgerReport, Report, judge, not_witnessed};
 use indicatif::ProgressBar;
 use record::commit::{Salt, Seed};
+use record::control::{Control, Genesis};
 use record::entry::{ENTRY_LEN, Entry, Kind};
-use record::facet::FACETS;
+use record::facet::{FACETS, Facet};
 use record::stored::{self, Known, Opening};
 use serde_json::Value;
 use tlog::{
@@ -135,6 +137,8 @@ struct Window {
     payloads: u64,
     /// Records of which parts were erased or withheld.
     partial: u64,
+    /// The first record of all, where payloads may be read.
+    genesis: Option<Genesis>,
     damage: Vec<Damage>,
 }
 
@@ -288,6 +292,15 @@ impl<'a> Remote<'a> {
                 ledger.events += window.events;
                 ledger.payloads += window.payloads;
                 partial += window.partial;
+                match window.genesis.as_ref().map(Predecessor::of) {
+                    Some(Ok(old)) => ledger.predecessor = old,
+                    Some(Err(detail)) => {
+                        let path = format!("{}/tile/entries", self.prefix);
+                        let damage = Damage::new(DamageKind::Contradiction, path, detail);
+                        report.damage.push(damage.of(self.label(), 0, 1));
+                    }
+                    None => {}
+                }
                 for damage in window.damage {
                     if let Some((_, first, _)) = &damage.entries {
                         ledger.good_below = ledger.good_below.min(*first);
@@ -426,6 +439,9 @@ impl<'a> Remote<'a> {
             let Some(entry) = entry else { continue };
             match check_line(&line, index, entry, id) {
                 Ok(whole) => {
+                    if index == 0 {
+                        window.genesis = genesis(&line);
+                    }
                     window.payloads += 1;
                     window.partial += u64::from(!whole);
                 }
@@ -467,6 +483,16 @@ fn check_line(line: &[u8], index: u64, entry: &Entry, id: &[u8; 32]) -> Result<b
         Opening::Seed(_) => true,
         Opening::Partial(known) => known.iter().all(|known| matches!(known, Known::Salt(_))),
     })
+}
+
+/// A genesis, from its stored record.
+fn genesis(line: &[u8]) -> Option<Genesis> {
+    let value: Value = serde_json::from_slice(line).ok()?;
+    let what = bytes(value.get("facets")?.get(Facet::What as usize)?)?;
+    match Control::parse(Kind::Genesis, &what) {
+        Ok(Control::Genesis(genesis)) => Some(genesis),
+        _ => None,
+    }
 }
 
 fn opening(value: &Value) -> Option<Opening> {

@@ -39,8 +39,14 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
     }
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     if args.what.contains("://") {
-        let report = remote::verify(&args, key.as_ref(), policy.as_ref(), &bar("entries"))?;
+        let mut report = remote::verify(&args, key.as_ref(), policy.as_ref(), &bar("entries"))?;
+        hold_predecessor(&args, &mut report)?;
         return show_report(&args, report);
+    }
+    if args.predecessor.is_some() && (!path.is_dir() || mirror::is_mirror(path)) {
+        return Err(Failure::trouble(
+            "only a data directory or a server is held against what it continues: --predecessor",
+        ));
     }
     if !path.exists() {
         return Err(Failure::trouble(format!("there is nothing to verify at {}", args.what)).hint(
@@ -92,11 +98,25 @@ fn directory(
     if let Some(policy) = policy {
         verifier::hold_against_policy(&verifier::Directory::new(path), policy, &mut report);
     }
+    hold_predecessor(args, &mut report)?;
     timestamps::check(&mut report, authorities.as_ref());
     if let Some(folder) = &args.write_timestamps {
         timestamps::write(&report, folder)?;
     }
     show_report(args, report)
+}
+
+/// Holds what is verified against what is left of the ledger that it continues.
+fn hold_predecessor(args: &Verify, report: &mut Report) -> Result<(), Failure> {
+    let Some(old) = &args.predecessor else { return Ok(()) };
+    let key = args.predecessor_key.as_deref().map(prove::parse_key).transpose()?;
+    let bar = bar("entries of the old ledger");
+    let held = verifier::hold_predecessor(report, old, key.as_ref(), &|done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    held.map_err(Failure::trouble)
 }
 
 fn file(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Failure> {

@@ -30,7 +30,7 @@ pub(crate) fn prepare(dir: &Path) -> Result<(), Failure> {
 }
 
 /// Refuses keys inside the data directory, or data inside the key directory: a copy of one must not hold the other.
-pub(super) fn check_apart(data: &Path, keys: &Path) -> Result<(), Failure> {
+pub(crate) fn check_apart(data: &Path, keys: &Path) -> Result<(), Failure> {
     let (data_at, keys_at) = (resolve(data)?, resolve(keys)?);
     if data_at.starts_with(&keys_at) || keys_at.starts_with(&data_at) {
         return Err(Failure::trouble(format!(
@@ -76,7 +76,7 @@ fn resolve(dir: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Takes the store for this process; it is given back when the file is dropped or the process ends in any way.
-pub(super) fn lock(data: &Path) -> Result<File, Failure> {
+pub(crate) fn lock(data: &Path) -> Result<File, Failure> {
     lock_file(&data.join(layout::LOCK))?.map_err(|holder| {
         Failure::trouble(format!("{holder} serves this store already: {}", data.display()))
             .hint("use that server, stop it first, or give this one another directory with --data DIR")

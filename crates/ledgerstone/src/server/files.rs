@@ -15,7 +15,7 @@ use crate::settings::{self, Settings};
 use crate::terminal;
 
 /// The settings of a start: what they say, and their text, whose hash the ledger keeps.
-pub(super) struct Chosen {
+pub(crate) struct Chosen {
     pub settings: Settings,
     text: String,
 }
@@ -25,7 +25,7 @@ impl Chosen {
     ///
     /// # Errors
     /// Every mistake in them, with its line.
-    pub(super) fn read(data: &Path, given: Option<&Path>) -> Result<Chosen, Failure> {
+    pub(crate) fn read(data: &Path, given: Option<&Path>) -> Result<Chosen, Failure> {
         let own = data.join(layout::SETTINGS);
         let path = given.unwrap_or(&own);
         let text = match given.is_some() || own.exists() {
@@ -42,13 +42,13 @@ impl Chosen {
     }
 
     /// SHA-256 of the text.
-    pub(super) fn hash(&self) -> [u8; 32] {
+    pub(crate) fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.text.as_bytes()).into()
     }
 
     /// Makes them the settings file of the store, unless they are already: `verify` holds that file against the
     /// hash.
-    pub(super) fn keep(&self, data: &Path, disk: &Arc<dyn Disk>) -> Result<(), Failure> {
+    pub(crate) fn keep(&self, data: &Path, disk: &Arc<dyn Disk>) -> Result<(), Failure> {
         let own = data.join(layout::SETTINGS);
         let register = DiskRegister::new(disk.clone(), layout::SETTINGS);
         let done = match register.load() {

@@ -29,10 +29,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::Up;
 use crate::failure::{About, Failure};
 use crate::terminal;
-use files::Chosen;
+pub(crate) use files::Chosen;
 use log::log;
-use plan::Plan;
-pub(crate) use plan::{Witnesses, tls_files};
+pub(crate) use plan::{Plan, Witnesses, tls_files};
 
 /// How long requests that still run are waited for once the server has stopped listening.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -240,7 +239,7 @@ impl Signals {
 }
 
 /// What a fault at the start means for the person who started.
-fn explain(fault: &Fault, plan: &Plan) -> Failure {
+pub(crate) fn explain(fault: &Fault, plan: &Plan) -> Failure {
     match fault {
         Fault::Storage { .. } => {
             let failure = Failure::trouble(format!("the store can't be opened: {fault}"));

@@ -54,6 +54,24 @@ fn the_page_on_evidence_holds() {
     run("evidence.md", str::to_owned);
 }
 
+/// Beside a backup, a folder with what was kept, and a witness that has seen more than the backup.
+#[test]
+fn the_page_on_recovery_holds() {
+    let rig = Rig::new();
+    let _lost = crate::succeed::Lost::new(&rig);
+    fs::rename(rig.path("backup"), rig.path("old-data")).unwrap();
+    fs::create_dir(rig.path("kept")).unwrap();
+    fs::rename(rig.path("receipts.ndjson"), rig.path("kept/receipts.ndjson")).unwrap();
+    let script = format!("set -eu\n{}", blocks("recovery.md").join("\n"));
+    let server = rig.up(&["--data", "beside"]);
+    let done = shell(&rig, &server, &script);
+    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{}: {text}", done.status);
+    for told in ["are lost", "quorum: ", "begun", "continues"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
+
 #[test]
 fn the_examples_with_curl_hold() {
     run("api.md", |script| script.replace("BASE=http://127.0.0.1:4780", "BASE=$LEDGERSTONE_SERVER"));

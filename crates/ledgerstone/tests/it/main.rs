@@ -20,6 +20,7 @@ mod rights;
 mod scrub;
 mod settings;
 mod sources;
+mod succeed;
 mod timestamps;
 mod tls;
 mod witness;

@@ -10,6 +10,7 @@ use record::entry::{Entry, EntryError, Kind};
 use record::facet::{FACETS, Facet, FacetDraft, TABLE_VERSION, table_hash};
 use record::json::{Object, Value};
 use record::stored::{self, Known, Opening};
+use tlog::{Checkpoint, Origin, SigningKey, leaf_hash, sign_checkpoint};
 
 const LEDGER_ID: [u8; 32] = *b"vectors of ledgerstone, ledger 1";
 
@@ -107,6 +108,13 @@ fn json_facets(facets: &[Vec<u8>; FACETS]) -> Value<'static> {
     Value::Array(facets[..5].iter().map(|facet| Value::from(text(facet))).collect())
 }
 
+/// The last checkpoint of another ledger, for a genesis that continues it.
+fn predecessor() -> String {
+    let old = SigningKey::from_seed("log.example.org/old", [9; 32]).expect("a good name");
+    let origin = Origin::new(old.name()).expect("a good origin");
+    sign_checkpoint(&Checkpoint { origin, size: 640, root: leaf_hash(b"the old one") }, &old)
+}
+
 fn controls() -> Vec<(Kind, &'static str, FacetDraft)> {
     let genesis = Genesis {
         ledger_id: LEDGER_ID,
@@ -118,8 +126,7 @@ fn controls() -> Vec<(Kind, &'static str, FacetDraft)> {
         predecessor: None,
         created_ms: 1_767_225_600_000,
     };
-    let heir =
-        Genesis { predecessor: Some("log.example.org/old\n1\nAAAA\n\n— x y\n".into()), ..genesis.clone() };
+    let heir = Genesis { predecessor: Some(predecessor()), ..genesis.clone() };
     let downtime = Gap {
         cause: GapCause::Downtime,
         source: None,

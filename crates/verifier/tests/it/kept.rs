@@ -17,7 +17,7 @@ fn held(store: &Store, kept: &[u8]) -> Report {
 
 /// The checkpoint that the server would have signed over the first `size` entries of a ledger; its leaves are
 /// changed by `change` first.
-fn checkpoint(store: &Store, size: usize, change: impl Fn(&mut Vec<tlog::Hash>)) -> Vec<u8> {
+pub fn checkpoint(store: &Store, size: usize, change: impl Fn(&mut Vec<tlog::Hash>)) -> Vec<u8> {
     let file = std::fs::read(store.keys().join("main.signing.key")).unwrap();
     let (origin, seed, _) = evidence::keys::parse_signing(&file).unwrap();
     let key = SigningKey::from_seed(&origin, *seed).unwrap();

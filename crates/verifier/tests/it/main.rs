@@ -6,6 +6,7 @@ mod damage;
 mod drilled;
 mod handed;
 mod kept;
+mod predecessor;
 mod receipts;
 mod stamps;
 mod store;

@@ -11,10 +11,12 @@ from ..encoding import sha256
 from ..note import Key
 from ..verdict import Check, Damaged, Undecidable
 from .seal import AESGCM, unwrap
-from .state import DATA_KEY, KEY_CHANGE, SIGNING_KEY, WRAPPING_KEY, read_state
+from .state import DATA_KEY, KEY_CHANGE, PREDECESSOR, SIGNING_KEY, WRAPPING_KEY, read_state
 
 _OF_A_LEDGER = (".signing.key", ".signing.next.key", ".key-change", ".authority.key")
 _ID = re.compile("([0-9a-f]{32})[.]key")
+# What a ledger that is about to be made continues.
+_PREDECESSOR = re.compile("[a-z0-9][a-z0-9-]{0,39}[.]predecessor")
 
 
 class Keys:
@@ -76,7 +78,10 @@ class Keys:
             for file in files:
                 path = os.path.relpath(os.path.join(folder, file), self.folder).replace(os.sep, "/")
                 is_data = path.startswith("data/") and _ID.fullmatch(path[5:])
-                if not file.endswith(".tmp") and path not in plain and not is_data:
+                if _PREDECESSOR.fullmatch(path):
+                    with self._check:
+                        self._read(path, "predecessor", PREDECESSOR)
+                elif not file.endswith(".tmp") and path not in plain and not is_data:
                     self._check.bad("unexpected among the keys: %s" % path)
 
     def _has(self, path: str) -> bool:

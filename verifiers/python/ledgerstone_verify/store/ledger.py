@@ -7,7 +7,7 @@ from typing import Any, Iterable
 from .. import record
 from ..control import read_control
 from ..history import History
-from ..note import Checkpoint, Key
+from ..note import Checkpoint, Key, read_predecessor
 from ..record import TABLE_HASH, Entry, Opening, leaf_of, read_entry
 from ..tree import Row
 from ..verdict import Check, Damaged, Undecidable
@@ -494,6 +494,13 @@ class LedgerCheck:
             self.fail("V11", "the genesis names another key than the register")
         elif self.genesis["table_hash"].hex() != TABLE_HASH:
             self.fail("V11", "the genesis names another facet table")
+        try:
+            old = read_predecessor(self.genesis)
+        except Damaged as error:
+            self.fail("V11", error)
+            return
+        if old is not None:
+            self.store.report.facts[self.name + " continues"] = "%s at %d entries" % (old.origin, old.size)
 
     def _verify_sealed_records(self, segments: list[Segment]) -> None:
         if not can_unpack():

@@ -121,4 +121,5 @@ SCRUB = shape(
 WRAPPING_KEY = shape({"key": hexadecimal(32)})
 SIGNING_KEY = shape({"name": text, "seed": hexadecimal(32), "vkey": text})
 KEY_CHANGE = shape({"statement": text, "checkpoint": text})
+PREDECESSOR = shape({"checkpoint": text, "reason": text})
 DATA_KEY = shape({"id": hexadecimal(16), "file": text, "wrapped": hexadecimal(72)})

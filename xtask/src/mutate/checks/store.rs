@@ -8,6 +8,8 @@ const SMALL: &str = "crates/evidence/src/verify/small.rs";
 const PAYLOADS: &str = "crates/evidence/src/verify/payloads.rs";
 const STAMPS: &str = "crates/evidence/src/verify/stamps.rs";
 const WITNESSED: &str = "crates/evidence/src/verify/witnessed.rs";
+const CONTINUED: &str = "crates/evidence/src/predecessor.rs";
+const HEIR: &str = "crates/verifier/src/predecessor.rs";
 const KEPT: &str = "crates/evidence/src/verify/kept.rs";
 
 pub(super) const CHECKS: &[Check] = &[
@@ -43,6 +45,35 @@ pub(super) const CHECKS: &[Check] = &[
         STORE,
         "if says != (state.id, &state.origin, &state.vkey, record::facet::table_hash()) {",
         "if false {",
+    ),
+    check(
+        "store: what the genesis continues",
+        STORE,
+        "if let Err(detail) = Predecessor::of(genesis) {",
+        "if let (Err(detail), true) = (Predecessor::of(genesis), false) {",
+    ),
+    check("continued: another ledger", CONTINUED, "if old.origin.as_str() == origin {", "if false {"),
+    check("continued: of entries", CONTINUED, "if old.size == 0 {", "if false {"),
+    check(
+        "continued: signed in its name",
+        CONTINUED,
+        "if parsed.note().signatures().iter().all(|signature| signature.name() != old.origin.as_str()) {",
+        "if false {",
+    ),
+    check(
+        "heir: signed by the old key",
+        HEIR,
+        "&& let Err(error) = parsed.verify(origin, std::slice::from_ref(key), &[])",
+        "&& let (Err(error), true) = (parsed.verify(origin, std::slice::from_ref(key), &[]), false)",
+    ),
+    check("heir: same size, same root", HEIR, "if old.root != *root {", "if false {"),
+    check("heir: old store that ends before", HEIR, "if old.size < *size {", "if false {"),
+    check("heir: old store that is damaged", HEIR, "if !old_report.damage.is_empty() {", "if false {"),
+    check(
+        "heir: old store against the tree",
+        HEIR,
+        "let found = trial.damage.first().map(ToString::to_string).or(checked.err());",
+        "let found: Option<String> = checked.err().filter(|_| false);",
     ),
     check("store: authority key", STORE, "vkey != genesis.authority_vkey", "false"),
     check(

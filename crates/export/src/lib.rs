@@ -5,9 +5,11 @@
 //! `docs/evidence-file.md`; two verifiers that share no code with this one are in `verifiers/`.
 //!
 //! [`zip`] is the container, [`row`] a record in it, [`range`] the proof that no index is missing, [`manifest`] what is
-//! signed, [`mod@verify`] all checks.
+//! signed, [`mod@verify`] all checks, [`mod@compare`] holds
+//! several files against each other.
 
 pub mod anchors;
+pub mod compare;
 pub mod manifest;
 pub mod note;
 pub mod range;

@@ -10,6 +10,7 @@ mod order;
 mod place;
 mod report;
 mod rows;
+mod said;
 mod signed;
 
 use std::io;
@@ -28,6 +29,7 @@ use rows::{Class, Outcome};
 
 pub use evidence::verify::Verdict;
 pub use report::{Check, Damage, Report};
+pub use said::papers;
 
 /// What a verification is given from outside the file.
 pub struct Options<'a> {

@@ -129,7 +129,7 @@ fn try_once(
 }
 
 /// The mutation without what it leaves as it was; `None` if nothing is left that means anything.
-fn meant(map: &Map, copy: &Copy, mut mutation: Mutation) -> Option<Mutation> {
+pub(crate) fn meant(map: &Map, copy: &Copy, mut mutation: Mutation) -> Option<Mutation> {
     mutation.changes.retain(|name, bytes| {
         let zeros = |bytes: &Vec<u8>| bytes.iter().all(|byte| *byte == 0);
         let reserve = map.find(name).is_some_and(|file| file.what == What::Reserve);

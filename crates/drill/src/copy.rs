@@ -122,11 +122,11 @@ impl Copy {
 }
 
 /// A directory in memory.
-#[derive(Default)]
-struct Files(BTreeMap<String, Vec<u8>>);
+#[derive(Clone, Default)]
+pub(crate) struct Files(pub(crate) BTreeMap<String, Vec<u8>>);
 
 impl Files {
-    fn read(root: &Path) -> io::Result<Self> {
+    pub(crate) fn read(root: &Path) -> io::Result<Self> {
         let (mut files, mut dirs) = (BTreeMap::new(), vec![root.to_owned()]);
         while let Some(dir) = dirs.pop() {
             for entry in fs::read_dir(dir)? {

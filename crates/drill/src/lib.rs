@@ -3,7 +3,9 @@
 //!
 //! The original is only read. Keys are held in memory and written nowhere.
 
+mod attack;
 mod campaign;
+pub mod claims;
 mod copy;
 mod demo;
 mod map;
@@ -19,6 +21,7 @@ use std::path::Path;
 
 use evidence::verify::Progress;
 
+pub use attack::{Attack, Cell, attacks};
 pub use operators::{Expected, OPERATORS, Operator};
 
 /// What to drill.

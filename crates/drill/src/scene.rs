@@ -34,7 +34,7 @@ pub(crate) struct Scene {
 }
 
 /// A folder that goes when it is let go of.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Scene {
     /// Copies the store, or makes one.
@@ -89,7 +89,7 @@ impl Scene {
 }
 
 /// Copies a store until the copy is sound: a server may be writing it.
-fn sound_copy(data: &Path, keys: Option<&Path>, to: &Path) -> Result<Copy, DrillError> {
+pub(crate) fn sound_copy(data: &Path, keys: Option<&Path>, to: &Path) -> Result<Copy, DrillError> {
     let mut said = Vec::new();
     for _ in 0..COPIES {
         if to.exists() {
@@ -106,11 +106,17 @@ fn sound_copy(data: &Path, keys: Option<&Path>, to: &Path) -> Result<Copy, Drill
 }
 
 impl Folder {
-    fn make(work: &Path, seed: u64) -> Result<Self, DrillError> {
+    pub(crate) fn make(work: &Path, seed: u64) -> Result<Self, DrillError> {
         let path = work.join(format!("ledgerstone-drill-{}-{seed:x}", std::process::id()));
         fs::create_dir_all(work)?;
         fs::create_dir(&path)?;
         Ok(Self(path))
+    }
+}
+
+impl Folder {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

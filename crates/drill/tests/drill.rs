@@ -37,3 +37,20 @@ fn what_is_done_to_a_store_is_seen_and_located() {
     let seen = rows.iter().filter(|row| row.operator.expected == Expected::Seen);
     assert!(seen.map(|row| row.located).sum::<u64>() >= tries * 9 / 10);
 }
+
+/// Both sides of the table: what must be detected is, and what is said not to be detectable is not.
+#[test]
+fn every_cell_of_the_table_of_attacks_is_as_claimed() {
+    let work = tempfile::tempdir().unwrap();
+    let table = drill::attacks(&Target::Demo, work.path(), 1, &|_, _| {}).unwrap();
+    for attack in &table {
+        let cells: Vec<String> = attack.cells.iter().map(|cell| cell.found.to_string()).collect();
+        println!("{:?} {:?} {}", attack.claim.attacker, attack.claim.operation, cells.join(" | "));
+        for cell in attack.cells.iter().filter(|cell| cell.found != cell.claimed) {
+            println!("    {:?} should be {}: {}", cell.holds, cell.claimed, cell.said);
+        }
+    }
+    assert!(table.iter().all(|attack| attack.holds() && attack.skipped.is_none()));
+    assert_eq!(table.len(), drill::claims::CLAIMS.len());
+    assert_eq!(std::fs::read_dir(work.path()).unwrap().count(), 0, "something was left behind");
+}

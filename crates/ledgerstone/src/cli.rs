@@ -143,11 +143,13 @@ Examples:
   ledgerstone verify ledgerstone-data --kept checkpoint-of-last-week
   ledgerstone verify new-data --predecessor old-data
   ledgerstone verify ledgerstone-data --policy witnesses.policy
+  ledgerstone verify mine.evidence theirs.evidence --key 'ledgerstone.local/...+...+...'
   ledgerstone verify /srv/mirror --key 'ledgerstone.local/...+...+...'
   ledgerstone verify *.receipt.json --server http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...'
 
 Receipts and proofs are verified offline, unless --server is given: then they are held against the newest
-checkpoint that the server shows.
+checkpoint that the server shows. Several files without --server are held against each other: two that
+can't both be true prove that the ledger has signed two histories, and what shows it is kept in --state.
 
 Exit codes: 0 proven, 1 disproven or damaged, 2 undecidable.")]
     Verify(Verify),

@@ -18,7 +18,7 @@ const SHOWN: usize = 20;
 /// What is said of every query, green or not.
 const SELECTION: &str = "a selection; completeness of the match is not provable";
 
-struct Handed(File);
+pub(crate) struct Handed(pub(crate) File);
 
 impl Source for Handed {
     fn length(&self) -> io::Result<u64> {

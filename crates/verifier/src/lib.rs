@@ -1,6 +1,7 @@
 //! Verifies a store, an evidence file or a receipt on this machine: the I/O around the verifying crates, and nothing else. It
 //! links no network code; an auditor can build and read it alone.
 
+mod compare;
 mod directory;
 mod handed;
 mod output;
@@ -12,6 +13,7 @@ use std::path::Path;
 use evidence::verify::{Medium, Progress, Report, Settings, verify_store};
 use tlog::note::VerifierKey;
 
+pub use compare::{Compared, compare_files, compared_json, compared_text, is_comparable};
 pub use directory::Directory;
 pub use evidence::verify::{Anchor, Verdict, hold_against, hold_against_policy};
 pub use handed::{evidence_json, evidence_text, is_evidence_file, verify_evidence};

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tlog::note::VerifierKey;
 use tlog::policy::Policy;
 use verifier::{
-    Directory, Verdict, default_keys, evidence_json, evidence_text, hold_against, hold_against_policy,
-    hold_predecessor, is_evidence_file, json, text, verify_dir, verify_evidence, verify_receipt,
+    Directory, Verdict, compare_files, compared_json, compared_text, default_keys, evidence_json,
+    evidence_text, hold_against, hold_against_policy, hold_predecessor, is_comparable, is_evidence_file, json, text,
+    verify_dir, verify_evidence, verify_receipt,
 };
 
 const HELP: &str = "\
@@ -17,7 +18,8 @@ Verify a Ledgerstone store, evidence file or receipt, offline.
 
 Usage: ledgerstone-verify [OPTIONS] PATH
 
-  PATH          data directory of a store, an evidence file, or a receipt (JSON)
+  PATH          data directory of a store, an evidence file, or a receipt (JSON); of several evidence files,
+                receipts, proofs and checkpoints, whether they can all be true
   --key VKEY    verification key you got elsewhere, such as from the first start's output
   --keys DIR    key directory, to open payloads (default: PATH-keys, if it exists)
   --no-keys     do not open payloads
@@ -41,6 +43,7 @@ Examples:
 #[derive(Default)]
 struct Args {
     path: Option<PathBuf>,
+    more: Vec<PathBuf>,
     key: Option<VerifierKey>,
     keys: Option<PathBuf>,
     no_keys: bool,
@@ -88,7 +91,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
             "--require-anchor" => parsed.require_anchor = true,
             "--json" => parsed.json = true,
             _ if arg.starts_with('-') => return Err(format!("unknown option: {arg}")),
-            _ if parsed.path.is_some() => return Err(format!("one path is enough: {arg}")),
+            _ if parsed.path.is_some() => parsed.more.push(arg.into()),
             _ => parsed.path = Some(arg.into()),
         }
     }
@@ -100,6 +103,9 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
 
 fn run(args: Args) -> Result<Verdict, String> {
     let path = args.path.clone().unwrap_or_default();
+    if !args.more.is_empty() {
+        return run_several(&path, &args);
+    }
     match path.is_dir() {
         true => run_store(&path, &args),
         false if is_evidence_file(&path).map_err(|error| format!("{}: {error}", path.display()))? => {
@@ -107,6 +113,22 @@ fn run(args: Args) -> Result<Verdict, String> {
         }
         false => run_receipt(&path, &args),
     }
+}
+
+fn run_several(path: &Path, args: &Args) -> Result<Verdict, String> {
+    let files: Vec<PathBuf> = std::iter::once(path.to_owned()).chain(args.more.iter().cloned()).collect();
+    if let Some(other) = files.iter().find(|file| !is_comparable(file)) {
+        return Err(format!("only files are held against each other: {}", other.display()));
+    }
+    let bar = Bar::default();
+    let compared = compare_files(&files, args.key.as_ref(), &|done, total| bar.show(done, total));
+    let compared = compared.map_err(|error| error.to_string())?;
+    bar.clear();
+    print(&if args.json { compared_json(&compared) + "\n" } else { compared_text(&compared) });
+    Ok(match compared.verdict() {
+        Verdict::Proven if args.require_anchor && !compared.pinned => Verdict::Undecidable,
+        verdict => verdict,
+    })
 }
 
 fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod append;
+mod compare;
 pub(crate) mod evidence;
 pub(crate) mod prove;
 pub(crate) mod search;

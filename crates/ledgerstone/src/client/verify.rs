@@ -10,7 +10,7 @@ use record::receipt::ReceiptError;
 use tlog::{Policy, TlogProof, TlogProofError, VerifierKey};
 use verifier::ReceiptReport;
 
-use super::{kept, mirror, prove, receipts, remote, timestamps};
+use super::{compare, kept, mirror, prove, receipts, remote, timestamps};
 use crate::cli::{self, Verify};
 use crate::failure::{About, Failure};
 use crate::terminal::{self, Paint, escape};
@@ -28,9 +28,7 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
         return kept::run(&args, key);
     }
     if !args.more.is_empty() {
-        return Err(Failure::trouble(
-            "one thing is verified at a time, unless receipts are held against a --server",
-        ));
+        return compare::run(&args, key.as_ref());
     }
     if (args.tsa_ca.is_some() || args.write_timestamps.is_some()) && !path.is_dir() {
         return Err(Failure::trouble(
@@ -232,7 +230,7 @@ pub(super) fn show(args: &Verify, verdict: Verdict, json: String, text: &str) ->
 }
 
 /// [`show`] for a text that can steer no terminal.
-fn show_spelt(args: &Verify, verdict: Verdict, json: &str, text: &str) -> Result<(), Failure> {
+pub(super) fn show_spelt(args: &Verify, verdict: Verdict, json: &str, text: &str) -> Result<(), Failure> {
     if args.server.json {
         let mut value = super::json::parse(json.as_bytes())?;
         if let Some(members) = value.as_object_mut() {

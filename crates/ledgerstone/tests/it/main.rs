@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail at that line")]
 
+mod auditors;
 mod busy;
 mod copies;
 mod docs;

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use drill::claims;
 use env::SystemEnv;
 use evidence::layout;
 use serde_json::{Value, json};
@@ -114,62 +115,24 @@ impl Tier {
         }
     }
 
-    fn name(&self) -> &'static str {
+    /// What is claimed of it, where the drill has it too.
+    fn claimed(&self) -> claims::Tier {
         match self {
-            Tier::LocalOnly | Tier::Unusable(_) => "local only",
-            Tier::OwnWitnesses => "own witnesses",
-            Tier::ForeignWitness => "foreign witness",
+            Tier::LocalOnly | Tier::Unusable(_) => claims::Tier::LocalOnly,
+            Tier::OwnWitnesses => claims::Tier::OwnWitnesses,
+            Tier::ForeignWitness => claims::Tier::ForeignWitness,
         }
+    }
+
+    fn name(&self) -> &'static str {
+        self.claimed().name()
     }
 
     /// The tier, and what it can't detect, in plain words.
     fn findings(&self) -> Vec<Finding> {
-        let (found, rollback, stolen) = match self {
-            Tier::LocalOnly | Tier::Unusable(_) => (
-                "local only: any change to what is recorded is found, but for the risks named next".to_owned(),
-                risk(
-                    "rollback",
-                    "whoever can write the disk may put back an older state of the whole store unseen",
-                    "name witnesses (docs/trust.md), or keep checkpoints elsewhere: ledgerstone verify --kept FILE",
-                ),
-                risk(
-                    "stolen key",
-                    "whoever has the signing key may rewrite the ledger and sign it anew",
-                    "name witnesses; receipts kept elsewhere contradict it too",
-                ),
-            ),
-            Tier::OwnWitnesses => (
-                "own witnesses: as local only against you, since your own witnesses are enough for the quorum; a rollback \
-                 or a rewrite by somebody who does not have the witnesses is found"
-                    .to_owned(),
-                risk(
-                    "rollback",
-                    "whoever has this host and your witnesses may put back an older state unseen",
-                    "let the quorum need a witness that somebody else runs",
-                ),
-                risk(
-                    "stolen key",
-                    "whoever has the signing key and your witnesses may rewrite the ledger",
-                    "let the quorum need a witness that somebody else runs",
-                ),
-            ),
-            Tier::ForeignWitness => (
-                "foreign witness: a rollback, and a rewrite with the stolen signing key, are found up to the last \
-                 witnessed size"
-                    .to_owned(),
-                risk(
-                    "rollback",
-                    "what came after the last witnessed size may be cut off unseen",
-                    "wait for `witnessed` where it matters; keep receipts elsewhere",
-                ),
-                risk(
-                    "stolen key",
-                    "whoever has the signing key may rewrite what came after the last witnessed size, and everything \
-                     together with a quorum of witnesses",
-                    "choose witnesses that have nothing to do with one another",
-                ),
-            ),
-        };
+        let claimed = self.claimed();
+        let found = format!("{}: {}", claimed.name(), claimed.detects());
+        let [rollback, stolen] = claimed.risks().map(|told| risk(told.what, told.text, told.advice));
         let lost = risk(
             "lost host",
             "there is one copy: whoever destroys the disk destroys the record",

@@ -2,7 +2,8 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use drill::{DrillError, Expected, Plan, Row, Target};
+use drill::claims::{Holds, Sight};
+use drill::{Attack, DrillError, Expected, Plan, Row, Target};
 use serde_json::json;
 
 use crate::cli::TamperDrill;
@@ -44,7 +45,21 @@ pub(crate) fn run(args: TamperDrill) -> Result<(), Failure> {
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    show(&args, &rows.map_err(|error| trouble(&error))?)
+    let rows = rows.map_err(|error| trouble(&error))?;
+    // Whoever names operators wants those.
+    let table = match args.only.is_empty() {
+        true => {
+            let bar = crate::client::verify::bar("attacks");
+            let table = drill::attacks(&target, &work, seed, &|done, total| {
+                bar.set_length(total);
+                bar.set_position(done);
+            });
+            bar.finish_and_clear();
+            table.map_err(|error| trouble(&error))?
+        }
+        false => Vec::new(),
+    };
+    show(&args, &rows, &table)
 }
 
 fn trouble(error: &DrillError) -> Failure {
@@ -56,15 +71,17 @@ fn trouble(error: &DrillError) -> Failure {
     }
 }
 
-fn show(args: &TamperDrill, rows: &[Row]) -> Result<(), Failure> {
+fn show(args: &TamperDrill, rows: &[Row], table: &[Attack]) -> Result<(), Failure> {
     if args.json {
-        let lines: String = rows.iter().map(|row| format!("{}\n", object(row))).collect();
+        let lines = rows.iter().map(object).chain(table.iter().map(attack_object));
+        let lines: String = lines.map(|line| format!("{line}\n")).collect();
         terminal::print(&lines)?;
     } else {
         let paint = Paint::for_stdout();
         let cells: Vec<Vec<String>> = rows.iter().map(line).collect();
         terminal::print(&terminal::table(&COLUMNS, &cells, paint))?;
         terminal::print(&summary(rows, paint))?;
+        terminal::print(&attacks(table, paint))?;
     }
     for miss in rows.iter().flat_map(|row| &row.misses) {
         terminal::tell(&terminal::escape(&format!(
@@ -76,6 +93,23 @@ fn show(args: &TamperDrill, rows: &[Row]) -> Result<(), Failure> {
             miss.offset,
             miss.said
         )));
+    }
+    let other = |attack: &Attack| !attack.holds();
+    for attack in table.iter().filter(|attack| other(attack)) {
+        for cell in attack.cells.iter().filter(|cell| cell.found != cell.claimed) {
+            terminal::tell(&terminal::escape(&format!(
+                "not as claimed: {}, {}, {}: {} and not {}: {}",
+                attack.claim.attacker.word(),
+                attack.claim.operation.word(),
+                cell.holds.word(),
+                cell.found,
+                cell.claimed,
+                cell.said
+            )));
+        }
+    }
+    if table.iter().any(other) {
+        return Err(Failure::no("the table of attacks is not as claimed"));
     }
     match rows.iter().map(|row| row.missed).sum::<u64>() {
         0 => Ok(()),
@@ -127,4 +161,64 @@ fn summary(rows: &[Row], paint: Paint) -> String {
         _ => String::new(),
     };
     format!("\n{words}{bound}\n")
+}
+
+/// The table of attacks: who has what, does what, and what each who verifies makes of it.
+fn attacks(table: &[Attack], paint: Paint) -> String {
+    if table.is_empty() {
+        return String::new();
+    }
+    let heads = ["attacker has", "and does"].into_iter().chain(Holds::ALL.iter().map(|holds| holds.word()));
+    let heads: Vec<&str> = heads.collect();
+    let row = |attack: &Attack| -> Vec<String> {
+        let cells = attack.cells.iter().map(|cell| match cell.found == cell.claimed {
+            true => cell.found.to_string(),
+            false => format!("{}, CLAIMED: {}", cell.found, cell.claimed),
+        });
+        let mut row = vec![attack.claim.attacker.word().to_owned(), attack.claim.operation.word().to_owned()];
+        match attack.skipped {
+            Some(_) => row.extend(Holds::ALL.iter().map(|_| "not run".to_owned())),
+            None => row.extend(cells),
+        }
+        row
+    };
+    let rows: Vec<Vec<String>> = table.iter().map(row).collect();
+    let mut out =
+        String::from("\nWho detects what, each cell tried. A column says what whoever verifies holds:\n");
+    for holds in Holds::ALL {
+        out += &format!("  {:<14} {}\n", holds.word(), holds.about());
+    }
+    out += &format!("\n{}\n", terminal::table(&heads, &rows, paint));
+    let cells: Vec<&drill::Cell> = table.iter().flat_map(|attack| &attack.cells).collect();
+    let count = |sight: Sight| cells.iter().filter(|cell| cell.found == sight).count();
+    let words = format!(
+        "{} cells tried: {} detected, {} not proven (no green without what is missing), {} not detectable, and stated so",
+        cells.len(),
+        count(Sight::Detected),
+        count(Sight::Unproven),
+        count(Sight::Not)
+    );
+    out += &if table.iter().all(Attack::holds) { paint.green(&words) } else { paint.red(&words) };
+    out.push('\n');
+    let mut skipped: Vec<&str> = table.iter().filter_map(|attack| attack.skipped).collect();
+    skipped.sort_unstable();
+    skipped.dedup();
+    for why in skipped {
+        let count = table.iter().filter(|attack| attack.skipped == Some(why)).count();
+        out += &format!("{count} attacks were not run: {why}\n");
+    }
+    out
+}
+
+fn attack_object(attack: &Attack) -> serde_json::Value {
+    let cells = attack.cells.iter().map(|cell| {
+        json!({
+            "holds": cell.holds.word(), "found": cell.found.word(), "claimed": cell.claimed.word(),
+            "as_claimed": cell.found == cell.claimed, "said": cell.said,
+        })
+    });
+    json!({
+        "attacker": attack.claim.attacker.word(), "attack": attack.claim.operation.word(),
+        "as_claimed": attack.holds(), "not_run": attack.skipped, "cells": cells.collect::<Vec<_>>(),
+    })
 }

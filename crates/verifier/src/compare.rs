@@ -11,13 +11,19 @@ use export::verify::papers;
 use record::canonical;
 use record::json::{self, Object, Value};
 use record::receipt::Receipt;
-use tlog::{TlogProof, VerifierKey};
+use tlog::{Hash, TlogProof, UnverifiedCheckpoint, VerifierKey, verify_consistency};
 
 use crate::handed::{Handed, verify_evidence};
 use crate::is_evidence_file;
 
 /// Proofs begin with this; receipts are JSON.
 const PROOF_HEADER: &[u8] = b"c2sp.org/tlog-proof@";
+
+/// So does what shows that two checkpoints of different sizes are of two trees (docs/monitor.md).
+const FORK_HEADER: &[u8] = b"ledgerstone/fork/v1\n";
+
+/// A proof in a tree of 2^64 entries has no more hashes.
+const MAX_PROOF: usize = 64 + 64;
 
 /// Files that were verified one by one, then held against each other.
 #[derive(Debug, Default)]
@@ -56,7 +62,7 @@ pub fn compare_files(
 ) -> io::Result<Compared> {
     let mut compared = Compared { pinned: key.is_some(), ..Compared::default() };
     let (mut all, mut keys) = (Vec::new(), Vec::from_iter(key.cloned()));
-    let (mut broken, mut undecided) = (Vec::new(), Vec::new());
+    let (mut broken, mut undecided, mut links) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
         let label = file.display().to_string();
         let told = |error: io::Error| io::Error::new(error.kind(), format!("{label}: {error}"));
@@ -76,6 +82,10 @@ pub fn compare_files(
             continue;
         }
         let bytes = fs::read(file).map_err(told)?;
+        if bytes.starts_with(FORK_HEADER) {
+            links.push((label, parse_fork(&bytes)));
+            continue;
+        }
         match read(&bytes, &label) {
             Ok((papers, without)) => {
                 all.extend(papers);
@@ -86,6 +96,12 @@ pub fn compare_files(
                 }
             }
             Err(why) => broken.push(format!("{label}: {why}")),
+        }
+    }
+    for (label, link) in links {
+        match link.and_then(|link| leading(&all, link)) {
+            Some(paper) => all.push(paper),
+            None => broken.push(format!("{label}: it leads to none of the checkpoints given")),
         }
     }
     keys.dedup();
@@ -103,6 +119,30 @@ pub fn compare_files(
 /// Whether a path can be held against others: a file.
 pub fn is_comparable(path: &Path) -> bool {
     path.is_file()
+}
+
+/// Size, root and consistency proof to a tree of another size.
+type Link = (u64, u64, Hash, Vec<Hash>);
+
+fn parse_fork(bytes: &[u8]) -> Option<Link> {
+    let mut lines = std::str::from_utf8(bytes).ok()?.lines().skip(1);
+    let old = lines.next()?.strip_prefix("old ")?.parse().ok()?;
+    let new = lines.next()?.strip_prefix("new ")?.parse().ok()?;
+    let root = Hash::from_base64(lines.next()?.strip_prefix("root ")?).ok()?;
+    let proof = lines.map(|line| Hash::from_base64(line).ok()).collect::<Option<Vec<_>>>()?;
+    (proof.len() <= MAX_PROOF).then_some((old, new, root, proof))
+}
+
+/// The paper whose checkpoint the link leads to, with it.
+fn leading(papers: &[Paper], (old, new, root, proof): Link) -> Option<Paper> {
+    let leads = |paper: &&Paper| {
+        UnverifiedCheckpoint::parse_with_extensions(paper.note.as_bytes()).is_ok_and(|note| {
+            let top = note.claimed();
+            top.size == new && verify_consistency(old, new, &root, &top.root, &proof).is_ok()
+        })
+    };
+    let Paper { label, note, .. } = papers.iter().find(leads)?.clone();
+    Some(Paper { label, note, links: vec![(old, root, proof)], ..Paper::default() })
 }
 
 /// The papers in a file, and how many receipts in it carry no checkpoint.

@@ -76,8 +76,11 @@ fn a_split_view_is_green_for_each_auditor_and_disproven_for_both() {
         let note = json["forks"][0][format!("{name}.checkpoint")].as_str().unwrap();
         rig.write(&format!("{name}.checkpoint"), note);
     }
+    rig.write("proof", json["forks"][0]["proof"].as_str().unwrap());
+    verify(&["one.checkpoint", "other.checkpoint", "proof"]).code_is(1).says("equivocation");
+    verify(&["one.checkpoint", "other.checkpoint"]).code_is(2);
+    verify(&["one.checkpoint", "ann.evidence", "proof"]).code_is(1).says("broken: proof");
     verify(&["one.checkpoint", "bob.evidence"]).code_is(1);
     verify(&["one.checkpoint", "ann.evidence"]).ok();
-    verify(&["other.checkpoint", "ann.evidence"]).code_is(1);
     rig.run(&["verify", "ann.evidence", "ledgerstone-data"]).code_is(2).says("--kept");
 }

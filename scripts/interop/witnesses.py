@@ -8,7 +8,9 @@ one does not, 2 if aics-witness is not to be had.
 """
 
 import argparse
+import concurrent.futures
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -16,38 +18,58 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 import urllib.error
 import urllib.request
 
 WITNESS = "aics-witness==0.1.0"
 LOG = "aics-tlog==0.2.1"
 PATIENCE = 40
+TELLING = threading.Lock()
+GIVEN = set()
 
 
-def main():
-    args = argparse.ArgumentParser(description=__doc__)
+def main(doc=__doc__, scope=None, kind=None):
+    args = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--cache", type=pathlib.Path, required=True)
     args.add_argument("--ledgerstone", required=True)
     args.add_argument("--only", action="append", default=[])
+    args.add_argument("--jobs", type=int, default=6, help="so many at a time: most of the time they wait")
     args = args.parse_args()
     program = install(args.cache)
-    drills = [value for name, value in globals().items() if name.startswith("drill_")]
-    for drill in drills:
-        if args.only and drill.__name__[6:] not in args.only:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            site = Site(pathlib.Path(folder), program, str(pathlib.Path(args.ledgerstone).resolve()))
-            try:
-                drill(site)
-                print("drill %-28s as it must: %s" % (drill.__name__[6:], drill.__doc__.split("\n")[0]), flush=True)
-            except BaseException:
-                print("drill %s FAILED" % drill.__name__[6:], flush=True)
-                site.tell()
-                raise
-            finally:
-                site.end()
+    # Their interpreter has what their packages need.
+    python = pathlib.Path(program).absolute().parent / "python"
+    if pathlib.Path(sys.prefix) != python.parent.parent:
+        os.execv(python, [str(python), *sys.argv])
+    drills = [value for name, value in (scope or globals()).items() if name.startswith("drill_")]
+    drills = [drill for drill in drills if not args.only or drill.__name__[6:] in args.only]
+    ledgerstone = str(pathlib.Path(args.ledgerstone).resolve())
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        good = list(pool.map(lambda drill: carry_out(drill, kind or Site, program, ledgerstone), drills))
+    if not all(good):
+        return 1
     print("all drills ended as they must")
+    return 0
+
+
+def carry_out(drill, kind, program, ledgerstone):
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        site = kind(pathlib.Path(folder), program, ledgerstone)
+        try:
+            drill(site)
+            took = time.monotonic() - began
+            print("drill %-34s as it must (%4.1f s): %s" % (drill.__name__[6:], took, drill.__doc__.split("\n")[0]), flush=True)
+            return True
+        except BaseException:
+            with TELLING:
+                print("drill %s FAILED\n%s" % (drill.__name__[6:], traceback.format_exc()), flush=True)
+                site.tell()
+            return False
+        finally:
+            site.end()
 
 
 def install(cache):
@@ -66,9 +88,14 @@ def install(cache):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with TELLING:
+            if port not in GIVEN:
+                GIVEN.add(port)
+                return port
 
 
 class Witness:
@@ -129,7 +156,9 @@ class Server:
         listen = "127.0.0.1:%d" % self.port
         command = [self.site.ledgerstone, "up", "--listen", listen, "--data", str(self.data)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self.errors)
-        until("the server listens", lambda: listens(self.port) or self.gone())
+        # It listens before it opens the store, and a new store gets its first token then.
+        token = self.data / "admin.token"
+        until("the server listens", lambda: self.gone() or listens(self.port) and token.exists())
         if self.gone():
             raise SystemExit("the server has ended")
 
@@ -190,13 +219,24 @@ class Site:
 
     def __init__(self, folder, program, ledgerstone):
         self.folder, self.ledgerstone = folder, ledgerstone
-        self.witnesses = [Witness(folder, program, number) for number in (1, 2, 3)]
-        lines = ["witness w%d %s %s" % (n, w.vkey, w.url) for n, w in enumerate(self.witnesses, 1)]
+        self.witnesses = [self.witness(number, program) for number in (1, 2, 3)]
         self.policy = folder / "policy"
-        self.policy.write_text("\n".join(lines) + "\ngroup two 2 w1 w2 w3\nquorum two\n")
+        self.write_policy()
         self.toml = '[witness]\npolicy = "../policy"\nown = ["w1"]\n[commit]\nheartbeat_s = 3600\n'
         self.server = Server(self, "data", self.toml)
         self.servers = [self.server]
+
+    def witness(self, number, program):
+        return Witness(self.folder, program, number)
+
+    def write_policy(self):
+        lines = ["witness w%d %s %s" % (n, w.vkey, w.url) for n, w in enumerate(self.witnesses, 1)]
+        self.policy.write_text("\n".join(lines) + "\ngroup two 2 w1 w2 w3\nquorum two\n")
+
+    def replace(self, number, other):
+        """Another in the place of a witness, before anything has begun."""
+        self.witnesses[number - 1] = other
+        self.write_policy()
 
     def begin(self):
         """The first start: the witnesses are told the new origins and keys, and open the gate."""
@@ -487,4 +527,4 @@ def drill_minority_away(site):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -26,7 +26,8 @@ import urllib.request
 
 WITNESS = "aics-witness==0.1.0"
 LOG = "aics-tlog==0.2.1"
-PATIENCE = 40
+# Longer than a server waits at most before it asks a witness again.
+PATIENCE = 90
 TELLING = threading.Lock()
 GIVEN = set()
 
@@ -36,7 +37,7 @@ def main(doc=__doc__, scope=None, kind=None):
     args.add_argument("--cache", type=pathlib.Path, required=True)
     args.add_argument("--ledgerstone", required=True)
     args.add_argument("--only", action="append", default=[])
-    args.add_argument("--jobs", type=int, default=6, help="so many at a time: most of the time they wait")
+    args.add_argument("--jobs", type=int, default=4, help="so many at a time: most of the time they wait")
     args = args.parse_args()
     program = install(args.cache)
     # Their interpreter has what their packages need.

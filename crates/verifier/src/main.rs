@@ -9,8 +9,8 @@ use tlog::note::VerifierKey;
 use tlog::policy::Policy;
 use verifier::{
     Directory, Verdict, compare_files, compared_json, compared_text, default_keys, evidence_json,
-    evidence_text, hold_against, hold_against_policy, hold_predecessor, is_comparable, is_evidence_file, json, text,
-    verify_dir, verify_evidence, verify_receipt,
+    evidence_text, hold_against, hold_against_policy, hold_predecessor, is_comparable, is_evidence_file,
+    json, text, verify_dir, verify_evidence, verify_receipt,
 };
 
 const HELP: &str = "\

@@ -18,12 +18,13 @@ use figures::Figures;
 const HELP: &str = "\
 Measure the ledger on this machine.
 
-Usage: bench ledger [--json] [--quick] [--dir DIR] [--only NAME]
+Usage: bench ledger [--json] [--quick] [--dir DIR] [--only NAME] [--events N]
 
   --json    one line of JSON per figure: name, value, unit, target
   --quick   seconds instead of minutes; the figures mean little
   --dir     where to put the stores (default: target/bench, on the disk to be measured)
   --only    run only the part of this name: engine, http, scale, evidence
+  --events  how many events the evidence file holds (default: 1,000,000; 50,000 with --quick)
 ";
 
 /// What to run.
@@ -32,10 +33,11 @@ pub struct Plan {
     quick: bool,
     dir: std::path::PathBuf,
     only: Option<String>,
+    events: Option<u64>,
 }
 
 fn main() -> ExitCode {
-    let mut plan = Plan { json: false, quick: false, dir: "target/bench".into(), only: None };
+    let mut plan = Plan { json: false, quick: false, dir: "target/bench".into(), only: None, events: None };
     let mut args = std::env::args().skip(1);
     let mut command = None;
     while let Some(arg) = args.next() {
@@ -44,13 +46,16 @@ fn main() -> ExitCode {
             "--quick" => plan.quick = true,
             "--dir" => plan.dir = args.next().unwrap_or_default().into(),
             "--only" => plan.only = args.next(),
+            "--events" => match args.next().and_then(|count| count.parse().ok()) {
+                Some(count) => plan.events = Some(count),
+                None => return usage(),
+            },
             "ledger" => command = Some(arg),
             _ => command = None,
         }
     }
     if command.is_none() {
-        figures::say(HELP);
-        return ExitCode::from(2);
+        return usage();
     }
     match run(&plan) {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,6 +64,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage() -> ExitCode {
+    figures::say(HELP);
+    ExitCode::from(2)
 }
 
 fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {

@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "python")]
 
 from browser import Browser
-from tests import test_evidence, test_keys, writer
+from tests import test_evidence, test_forged, test_keys, writer
 
 PAGE = HERE / "verify.html"
 GOLDEN = HERE.parents[1] / "crates/export/tests/golden"
@@ -175,6 +175,18 @@ class Agreement(unittest.TestCase):
                 others.append((verdict, mine, len(data), in_page(JUDGE.replace("verdict(report)[0]", "JSON.stringify([report.failed, report.unknown])"), base64.b64encode(data).decode(), "")))
         print(f"{len(kept)} of {len(files)} files, {len(others)} with another verdict")
         self.assertEqual(others, [])
+
+    def test_every_forged_file(self):
+        """What an exporter who holds the key and means ill makes: the page must find the check that each is about."""
+        script = JUDGE.replace("verdict(report)[0]", "[verdict(report)[0], report.failed.map((fault) => fault.id)]")
+        count = 0
+        for name, data, verdict, check in test_forged.forgeries():
+            mine, failed = in_page(script, base64.b64encode(data).decode(), "")
+            self.assertEqual(UNPINNED.get(mine, mine), verdict, name)
+            self.assertTrue(check is None or check in failed, f"{name}: {check} is not in {failed}")
+            count += 1
+        print(f"{count} forged files")
+        self.assertEqual(judge(test_forged.erased_by_an_unknown_record()), "undecidable")
 
 
 def main():

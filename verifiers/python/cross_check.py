@@ -45,6 +45,7 @@ class Cross:
             ("receipts, proofs and checkpoints", self.small),
             ("evidence", self.evidence),
             ("evidence that the tests of this verifier make", self.made_by_hand),
+            ("evidence forged by whoever holds the key", self.forged),
             ("stores", self.stores),
         ):
             before = (self.passed, self.failed)
@@ -218,6 +219,23 @@ class Cross:
                         self.compare_kept("%s.%s.%s" % (case.__module__, case.__name__, name), kept[before:])
         finally:
             tests.judge = judge
+
+    def forged(self):
+        """What an exporter who holds the key and means ill makes: the program must find the check that each is about."""
+        if not self.has_evidence:
+            return
+        from tests.test_forged import erased_by_an_unknown_record, forgeries
+
+        path = self.folder / "forged.evidence"
+        for name, data, verdict, check in forgeries():
+            path.write_bytes(data)
+            self.agree(name, path, expected=verdict)
+            said, told = self.theirs(path, "--json")
+            found = {one["check"] for one in json.loads(told)["damage"]}
+            if check is not None and check not in found:
+                self.tell("%s: %s is not among what the program found" % (name, check), self.ours(path), (said, told))
+        path.write_bytes(erased_by_an_unknown_record())
+        self.agree("erased by a record that nobody can read", path, expected="undecidable")
 
     def compare_kept(self, name, files):
         # Of many alike a dozen will do.

@@ -74,6 +74,9 @@ pub fn evidence_text(report: &Report) -> String {
             out += &format!("  and {} more; --json tells up to a thousand\n", report.damaged - SHOWN as u64);
         }
     }
+    for unchecked in &report.unchecked {
+        out += &format!("\nnot checked: {}\n", tame(unchecked));
+    }
     for undecided in &report.undecided {
         out += &format!("\nundecided: {}\n", tame(undecided));
     }
@@ -199,6 +202,8 @@ pub fn evidence_json(report: &Report) -> String {
     object.insert("damage", Value::Array(report.damage.iter().map(damage).collect()));
     let undecided = report.undecided.iter().map(|text| Value::from(text.clone()));
     object.insert("undecided", Value::Array(undecided.collect()));
+    let unchecked = report.unchecked.iter().map(|text| Value::from(text.clone()));
+    object.insert("unchecked", Value::Array(unchecked.collect()));
     object.insert("bytes_read", report.bytes);
     let mut out = Vec::new();
     canonical::write(&Value::Object(object), &mut out);

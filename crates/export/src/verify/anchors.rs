@@ -30,6 +30,10 @@ impl<S: Source + ?Sized> Run<'_, S> {
                 Err(error) => found.push(Damage::new(Check::Anchors, &row.name, error).line(line)),
             }
         });
+        if read.is_err() {
+            // Told once: that it can't be read.
+            (found, wanted) = (Vec::new(), Vec::new());
+        }
         self.hashed(ANCHORS, read, manifest);
         for change in wanted {
             let what =
@@ -37,8 +41,12 @@ impl<S: Source + ?Sized> Run<'_, S> {
             found.push(Damage::new(Check::Anchors, &row.name, what).index(change.index));
         }
         found.into_iter().for_each(|damage| self.report.find(damage));
-        if history.is_none() && good > 0 {
-            self.report.undecided("who must have signed earlier checkpoints can't be told".to_owned());
+        match &self.lost {
+            _ if history.is_some() || good == 0 => {}
+            Some(member) => self.report.unchecked(member, "who must have signed earlier checkpoints"),
+            None => {
+                self.report.undecided("who must have signed earlier checkpoints can't be told".to_owned());
+            }
         }
         self.report.anchors = good;
         self.report.timestamps += timestamps;

@@ -44,6 +44,10 @@ impl<S: Source + ?Sized> Run<'_, S> {
         mut named: Named,
         vkey: Option<&VerifierKey>,
     ) -> Option<KeyHistory> {
+        if let Some(member) = &self.lost {
+            self.report.unchecked(member, "whose ledger it is, and which keys it has had");
+            return None;
+        }
         let Some(genesis) = named.genesis else {
             self.find(Check::Genesis, "control.ndjson", "the genesis is not in the file, or not readable");
             return None;

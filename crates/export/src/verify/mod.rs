@@ -78,7 +78,7 @@ pub fn verify<S: Source + ?Sized>(source: &S, options: &Options<'_>) -> Report {
             return report;
         }
     };
-    let mut run = Run { source, options, members, report };
+    let mut run = Run { source, options, members, report, lost: None };
     if let Some((manifest, vkey)) = run.manifest() {
         run.contents(&manifest, vkey.as_ref());
         run.report.manifest = Some(manifest);
@@ -91,6 +91,8 @@ struct Run<'a, S: ?Sized> {
     options: &'a Options<'a>,
     members: Members,
     report: Report,
+    /// The first member with records of which not every line could be read.
+    lost: Option<String>,
 }
 
 impl<S: Source + ?Sized> Run<'_, S> {
@@ -112,12 +114,12 @@ impl<S: Source + ?Sized> Run<'_, S> {
         let control_at = self.members.control();
         let control = rows::check(self.source, &self.members.rows[control_at], Class::Control, &given);
         let mut beside = self.neighbours(manifest, range.as_ref());
-        beside.extend(control.heads.iter().map(|head| Beside {
+        beside.extend(control.heads.iter().filter(|_| !control.is_broken).map(|head| Beside {
             index: head.index,
             received_ms: head.entry.map(|entry| entry.received_ms),
             neighbour: false,
         }));
-        if control.heads.windows(2).any(|pair| pair[0].index >= pair[1].index) {
+        if !control.is_broken && control.heads.windows(2).any(|pair| pair[0].index >= pair[1].index) {
             self.find(Check::Control, "control.ndjson", "lines are not in rising order of index");
         }
         let mut order = Order::new(manifest, range.as_ref(), beside, &mut self.report);
@@ -130,7 +132,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
         let class = if manifest.selection.query.is_some() { Class::Query } else { Class::Range };
         self.parts(manifest, &given, class, &mut order, &mut named);
         order.finish(range.as_ref(), &mut self.report);
-        let has_unknown = named.has_unknown;
+        let has_unknown = named.has_unknown || self.lost.is_some();
         let history = self.keys(manifest, named, vkey);
         self.pinned(history.as_ref(), has_unknown, vkey);
         self.anchors(manifest, checkpoint.as_ref(), history.as_ref());
@@ -185,8 +187,14 @@ impl<S: Source + ?Sized> Run<'_, S> {
         let name = &self.members.rows[at].name;
         self.report.records += outcome.good;
         named.hear(&outcome);
-        for head in outcome.heads.iter().filter(|_| selected) {
+        if outcome.lost {
+            order.lose(name, selected);
+            self.lost.get_or_insert_with(|| name.clone());
+        }
+        // What came out of damaged data says nothing about the order of records.
+        for head in outcome.heads.iter().filter(|_| selected && !outcome.is_broken) {
             order.take(head, name, &mut self.report);
+            order.skips = outcome.lost;
         }
         for (index, control) in outcome.controls {
             order.tally.hear(index, &control);

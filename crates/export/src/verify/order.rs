@@ -42,6 +42,13 @@ pub(super) struct Order<'a> {
     hole_count: u64,
     /// Whether there are entries of an unknown version or kind, which a sequence may lack and a count may have.
     pub has_unknown: bool,
+    /// The first part that could not be read to its end, or not every line of it: what rests on all records can't be
+    /// told any more, and is not told as further damage.
+    lost: Option<String>,
+    /// The same of `control.ndjson`.
+    unheard: Option<String>,
+    /// Whether records may be missing right before the next one for that reason.
+    pub skips: bool,
 }
 
 impl<'a> Order<'a> {
@@ -82,7 +89,22 @@ impl<'a> Order<'a> {
             holes: Vec::new(),
             hole_count: 0,
             has_unknown: false,
+            lost: None,
+            unheard: None,
+            skips: false,
         }
+    }
+
+    /// Not every record of this member could be read; whether it is a part of the selection.
+    pub(super) fn lose(&mut self, member: &str, selected: bool) {
+        if !selected {
+            self.unheard = Some(member.to_owned());
+            return;
+        }
+        self.lost.get_or_insert_with(|| member.to_owned());
+        self.skips = true;
+        // No root can be made of what is left.
+        self.fold = None;
     }
 
     /// Takes the next record.
@@ -91,7 +113,7 @@ impl<'a> Order<'a> {
             |check: Check, what: String| Damage::new(check, member, what).line(head.line).index(head.index);
         let selection = &self.manifest.selection;
         let in_place = match selection.query {
-            None => head.index == self.next,
+            None => head.index == self.next || self.skips && head.index > self.next,
             Some(_) => head.index >= self.next,
         };
         if !in_place {
@@ -143,7 +165,7 @@ impl<'a> Order<'a> {
             return;
         }
         let before = self.tally.add(entry, head.reason);
-        if let (Some(before), None) = (before, &selection.query)
+        if let (Some(before), None, None) = (before, &selection.query, &self.lost)
             && before.checked_add(1) != Some(entry.sequence)
         {
             let (source, epoch, sequence) = (entry.source, entry.epoch, entry.sequence);
@@ -179,7 +201,7 @@ impl<'a> Order<'a> {
     pub(super) fn finish(mut self, range: Option<&RangeProof>, report: &mut Report) {
         self.pass(u64::MAX, report);
         let selection = &self.manifest.selection;
-        if let Some(range) = range {
+        if let Some(range) = range.filter(|_| self.lost.is_none()) {
             if self.next < selection.end {
                 let what = format!("the records end before index {}, at {}", selection.end, self.next);
                 report.find(Damage::new(Check::Place, "range.json", what).index(self.next));
@@ -197,6 +219,15 @@ impl<'a> Order<'a> {
                 let what = "the entries of the range and the subtrees beside it do not make the root of the checkpoint";
                 report.find(Damage::new(Check::Place, "range.json", what));
             }
+        }
+        if let (Some(member), Some(_)) = (&self.lost, range) {
+            report.unchecked(member, "that every index has its record");
+        }
+        if let Some(member) = self.lost.as_ref().or(self.unheard.as_ref()) {
+            report.unchecked(member, "sequences behind it, erasures, counts, sources and gaps");
+            let holes = if self.has_unknown { (0, Vec::new()) } else { (self.hole_count, self.holes) };
+            report.merge(holes.0, holes.1, Vec::new());
+            return;
         }
         let known = |by: &u64| self.erasers.contains(by);
         for (by, index) in self.erased.iter().filter(|(by, _)| !known(by)) {

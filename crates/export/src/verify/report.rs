@@ -126,6 +126,8 @@ pub struct Report {
     pub damaged: u64,
     /// What could not be decided, and why.
     pub undecided: Vec<String>,
+    /// What was not checked because something else could not be read, and because of what.
+    pub unchecked: Vec<String>,
     /// Whether the key, or one that the ledger had before it, is the one that was brought from outside.
     pub pinned: bool,
     /// The keys that the ledger has had; none where they can't be told.
@@ -169,6 +171,11 @@ impl Report {
         if self.undecided.len() < MAX_UNDECIDED && !self.undecided.contains(&why) {
             self.undecided.push(why);
         }
+    }
+
+    /// What rests on all of a member, which could not be read.
+    pub(crate) fn unchecked(&mut self, member: &str, what: &str) {
+        self.unchecked.push(format!("{what}, because of {member}"));
     }
 
     pub(crate) fn merge(&mut self, damaged: u64, damage: Vec<Damage>, undecided: Vec<String>) {

@@ -53,6 +53,10 @@ pub(super) struct Outcome {
     pub damage: Vec<Damage>,
     pub damaged: u64,
     pub undecided: Vec<String>,
+    /// Whether there are records here that could not be read.
+    pub lost: bool,
+    /// Whether the data itself is damaged or not to be had, so that any line may be another than was written.
+    pub is_broken: bool,
 }
 
 impl Outcome {
@@ -61,6 +65,15 @@ impl Outcome {
         if self.damage.len() < MAX_DAMAGE {
             self.damage.push(damage);
         }
+    }
+
+    /// The data of the member is damaged: of what else was found in it the first place is told, since that is where the
+    /// damage is, and the rest follows from it.
+    fn broke(&mut self, damage: Damage) {
+        self.damage.truncate(1);
+        self.damage.insert(0, damage);
+        self.damaged = self.damage.len() as u64;
+        self.undecided.clear();
     }
 
     fn undecided(&mut self, why: String) {
@@ -80,19 +93,23 @@ pub(super) fn check<S: Source + ?Sized>(source: &S, row: &Row, class: Class, giv
             outcome.find(Damage::new(Check::Container, &row.name, what).line(line));
         }
         if class != Class::Control && line > PART_LINES {
+            outcome.lost = true;
             return;
         }
         match row::parse(text, std::mem::take(&mut buffers)) {
             Ok(read) => buffers = record(read, line, &row.name, class, given, &mut outcome),
             Err(bad) => {
+                outcome.lost = true;
                 let what = format!("byte {} of the line: {} is wanted there", bad.offset, bad.what);
                 outcome.find(Damage::new(Check::Record, &row.name, what).line(line));
             }
         }
     });
+    outcome.is_broken = read.is_err();
+    outcome.lost |= outcome.is_broken;
     match read {
         Ok(sha256) => outcome.sha256 = Some(sha256),
-        Err(Failed::Damaged(what)) => outcome.find(Damage::new(Check::Container, &row.name, what)),
+        Err(Failed::Damaged(what)) => outcome.broke(Damage::new(Check::Container, &row.name, what)),
         Err(Failed::Io(error)) => outcome.undecided(format!("{} can't be read: {error}", row.name)),
     }
     if class != Class::Control && row.length == 0 {

@@ -1,6 +1,7 @@
 //! Evidence files, written and verified.
 
 mod bytes;
+mod cause;
 mod golden;
 mod keys;
 mod liar;

@@ -79,7 +79,13 @@ expect 0 "each recomputed" ledgerstone verify receipts.ndjson --raw examples/clo
 expect 0 proven ledgerstone verify --key "$key"
 
 step tamper with a copy
-cp -R ledgerstone-data copy
+# The server is writing: a copy may catch it between two files, and is then taken again.
+waited=0
+until cp -R ledgerstone-data copy 2>/dev/null && ledgerstone verify copy --keys ledgerstone-data-keys >/dev/null 2>&1; do
+    [ $((waited += 1)) -le 30 ] || break
+    rm -rf copy
+    sleep 1
+done
 expect 0 proven ledgerstone verify copy --keys ledgerstone-data-keys --key "$key"
 file=$(find copy/wal -type f | sort | head -n 1)
 at=$(($(wc -c <"$file") / 2))

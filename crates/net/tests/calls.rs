@@ -38,7 +38,7 @@ fn http() -> HttpNet {
 }
 
 fn get(port: u16) -> Request {
-    Request::get(format!("http://127.0.0.1:{port}/a")).within(Duration::from_secs(5))
+    Request::get(format!("http://127.0.0.1:{port}/a")).within(Duration::from_secs(60))
 }
 
 fn send(stream: &mut TcpStream, bytes: &[u8]) {
@@ -145,7 +145,7 @@ fn a_server_that_drips_or_says_nothing_is_given_up_in_time() {
     for silent in [true, false] {
         let port = server(move |_, stream| {
             if silent {
-                thread::sleep(Duration::from_secs(20));
+                thread::sleep(Duration::from_secs(3600));
             }
             send(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
             while stream.write_all(b"x").is_ok() {
@@ -154,15 +154,15 @@ fn a_server_that_drips_or_says_nothing_is_given_up_in_time() {
         });
         let (done, waiting) = std::sync::mpsc::channel();
         thread::spawn(move || done.send(http().call(&get(port).within(Duration::from_millis(400)))));
-        let answer = waiting.recv_timeout(Duration::from_secs(10)).expect("given up in time");
+        let answer = waiting.recv_timeout(Duration::from_secs(60)).expect("given up in time");
         assert!(matches!(answer, Err(NetError::Broken { .. })), "{answer:?}");
     }
 }
 
 #[test]
 fn where_nobody_listens_is_told_from_where_a_connection_broke() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let error = http().call(&get(port)).unwrap_err();
+    // No free port: another test could be given it meanwhile.
+    let error = http().call(&get(1)).unwrap_err();
     assert!(matches!(error, NetError::Unreachable { .. }), "{error}");
 }
 
@@ -222,7 +222,7 @@ fn tls_server(dir: &std::path::Path, name: &str, drip: bool) -> (u16, PathBuf) {
 fn a_certificate_is_trusted_only_if_it_was_given() {
     let dir = tempfile::tempdir().unwrap();
     let (port, file) = tls_server(dir.path(), "localhost", false);
-    let request = Request::get(format!("https://localhost:{port}/")).within(Duration::from_secs(5));
+    let request = Request::get(format!("https://localhost:{port}/")).within(Duration::from_secs(60));
     let trusting = |settings: TlsSettings| HttpNet::new(&settings, Plain::Loopback).unwrap();
     let with_ca = TlsSettings { ca: Some(file.clone()), ..TlsSettings::default() };
     assert_eq!(trusting(with_ca).call(&request).unwrap().body, b"ok");
@@ -247,7 +247,7 @@ fn a_handshake_that_never_ends_is_given_up_in_time() {
         let request = Request::get(format!("https://localhost:{port}/")).within(Duration::from_millis(400));
         done.send(HttpNet::new(&tls, Plain::Loopback).unwrap().call(&request))
     });
-    let answer = waiting.recv_timeout(Duration::from_secs(10)).expect("given up in time");
+    let answer = waiting.recv_timeout(Duration::from_secs(60)).expect("given up in time");
     assert!(answer.is_err_and(|error| error.is_passing()));
 }
 

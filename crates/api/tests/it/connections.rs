@@ -1,6 +1,6 @@
 //! Connections: how many, how slow, and how they end.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -8,19 +8,21 @@ use api::Limits;
 use env::{Clock, SystemEnv};
 
 use crate::moody::Mood;
-use crate::site::{Site, event, wait_until};
+use crate::site::{PATIENCE, Site, event, wait_until};
 
 fn connect(site: &Site) -> TcpStream {
     let stream = TcpStream::connect(&site.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
 /// What comes until the other side closes.
 fn rest(mut stream: TcpStream) -> String {
     let mut text = Vec::new();
-    // A reset after the last byte is a close as well.
-    let _ = stream.read_to_end(&mut text);
+    // A reset after the last byte is a close as well; that nothing comes is none.
+    if let Err(error) = stream.read_to_end(&mut text) {
+        assert_ne!(error.kind(), ErrorKind::WouldBlock, "it stays open: {}", String::from_utf8_lossy(&text));
+    }
     String::from_utf8_lossy(&text).into_owned()
 }
 
@@ -78,7 +80,13 @@ fn one_client_does_not_take_all_connections() {
         rest(stream).starts_with("HTTP/1.1 200")
     });
     let reason = "ledgerstone_connections_turned_away_total{reason=\"too-many-connections-of-address\"} ";
-    let page = String::from_utf8(site.get("/metrics").ok().body).unwrap();
+    // There is room for one; that all of those that were held are gone may take a moment longer.
+    let mut page = String::new();
+    wait_until("there is room for metrics", || {
+        let answer = site.get("/metrics");
+        page = String::from_utf8(answer.body).unwrap();
+        answer.status == 200
+    });
     let count = page.lines().find_map(|line| line.strip_prefix(reason)).unwrap();
     assert!(count.parse::<u64>().unwrap() >= 2, "{count}");
     // Counted, not one by one, and none is lost.
@@ -110,12 +118,18 @@ fn a_head_that_is_too_long_or_too_slow_is_cut_off() {
         let answer = rest(stream);
         assert!(!answer.contains("200"), "{start}: {answer}");
     }
-    site.get_as("/healthz", None).ok();
+    // Somebody who is in time: on a busy machine perhaps not the first time.
+    wait_until("an honest request is answered", || {
+        let mut stream = connect(&site);
+        drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n"));
+        rest(stream).starts_with("HTTP/1.1 200")
+    });
 }
 
 #[test]
 fn requests_under_way_are_finished_when_the_server_stops() {
-    let mut site = Site::start();
+    let mut site =
+        Site::with_limits(Limits { shutdown_wait: Duration::from_secs(3600), ..Limits::default() });
     let before = site.durable();
     site.temper.set(Mood::Held);
     let mut stream = connect(&site);
@@ -128,18 +142,17 @@ fn requests_under_way_are_finished_when_the_server_stops() {
     )
     .unwrap();
     let _idle = connect(&site);
-    std::thread::sleep(Duration::from_millis(100));
+    wait_until("the event is being written", || site.temper.waiting() > 0);
     assert_eq!(site.durable(), before);
     site.stop();
-    std::thread::sleep(Duration::from_millis(100));
-    assert!(TcpStream::connect(&site.address).is_err(), "nobody is let in any more");
+    wait_until("nobody is let in any more", || TcpStream::connect(&site.address).is_err());
     site.temper.set(Mood::Fine);
     let answer = rest(stream);
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""count":1,"#), "{answer}");
-    // The connection that never asked for anything does not hold the server up.
+    // The connection that never asked for anything does not hold the server up for the hour that it may wait.
     let clock = SystemEnv::new();
     site.join();
-    assert!(clock.monotonic() < Duration::from_secs(3));
+    assert!(clock.monotonic() < PATIENCE);
     assert!(site.durable() > before);
 }
 

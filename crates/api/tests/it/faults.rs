@@ -8,7 +8,7 @@ use api::Limits;
 use record::entry::Kind;
 
 use crate::moody::Mood;
-use crate::site::{Setup, Site, event, lines, options, wait_until};
+use crate::site::{PATIENCE, Setup, Site, event, lines, options, wait_until};
 
 fn events(site: &Site) -> usize {
     site.stored().iter().filter(|(kind, _)| *kind == Kind::Event).count()
@@ -131,7 +131,7 @@ fn a_failure_in_the_middle_of_a_body_tells_what_is_recorded() {
     let (_, token) = site.source("source");
     let before = site.durable();
     let mut stream = TcpStream::connect(&site.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(
         stream,
         "POST /v1/ledgers/main/events?epoch=1&sequence=1 HTTP/1.1\r\nHost: l\r\nAuthorization: Bearer {token}\r\n\
@@ -163,8 +163,11 @@ fn waiting_for_a_checkpoint_ends() {
     options.checkpoint_interval = Duration::from_secs(3600);
     let limits = Limits { commit_wait: Duration::from_millis(200), ..Limits::default() };
     let site = Site::with(Setup { options, limits, ..Setup::default() });
-    site.append("", event(0)).ok();
-    std::thread::sleep(Duration::from_millis(200));
+    let index = site.append("", event(0)).ok().number("first");
+    // The first checkpoint comes at once, the next in an hour.
+    wait_until("there is a checkpoint", || {
+        site.engine.reads().published(0).is_some_and(|published| published.checkpoint.size > index)
+    });
     let answer = site.append("?wait=committed", event(1)).problem(503, "unavailable");
     assert_eq!(answer.number("recorded.count"), 1);
     assert_eq!(events(&site), 2);

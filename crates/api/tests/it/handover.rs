@@ -178,7 +178,7 @@ fn while_the_ledger_is_written() {
         writer.join().unwrap();
         assert!(sizes.windows(2).all(|pair| pair[0] <= pair[1]) && sizes[0] < sizes[7], "{sizes:?}");
     });
-    assert!(site.engine.reads().progress(0).sealed > 0);
+    wait_until("a segment is sealed", || site.engine.reads().progress(0).sealed > 0);
 }
 
 /// A record that is damaged on the medium never gets into a file: where it is, is told.

@@ -1,5 +1,6 @@
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use storage::{Disk, DiskEntry, DiskFile, LocalDisk};
@@ -16,11 +17,11 @@ pub enum Mood {
 
 /// Changes the mood from outside.
 #[derive(Clone)]
-pub struct Temper(Arc<(Mutex<Mood>, Condvar)>);
+pub struct Temper(Arc<(Mutex<Mood>, Condvar)>, Arc<AtomicUsize>);
 
 impl Temper {
     pub fn new() -> Self {
-        Self(Arc::new((Mutex::new(Mood::Fine), Condvar::new())))
+        Self(Arc::new((Mutex::new(Mood::Fine), Condvar::new())), Arc::default())
     }
 
     pub fn set(&self, mood: Mood) {
@@ -28,9 +29,17 @@ impl Temper {
         self.0.1.notify_all();
     }
 
+    /// How many syncs wait.
+    pub fn waiting(&self) -> usize {
+        self.1.load(Ordering::SeqCst)
+    }
+
     fn sync(&self) -> io::Result<()> {
         let mood = self.0.0.lock().unwrap();
-        match *self.0.1.wait_while(mood, |mood| *mood == Mood::Held).unwrap() {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        let mood = self.0.1.wait_while(mood, |mood| *mood == Mood::Held).unwrap();
+        self.1.fetch_sub(1, Ordering::SeqCst);
+        match *mood {
             Mood::Failing => Err(io::Error::other("the disk fails")),
             _ => Ok(()),
         }

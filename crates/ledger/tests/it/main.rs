@@ -50,7 +50,7 @@ fn append(source: u32, numbered: Option<(u32, u64)>, records: Vec<Prepared>) -> 
 }
 
 fn durable(answered: &Receiver<Outcome>) -> Vec<Recorded> {
-    match answered.recv_timeout(Duration::from_secs(20)).unwrap() {
+    match answered.recv_timeout(Duration::from_secs(60)).unwrap() {
         Outcome::Durable(recorded) => recorded,
         other => panic!("{other:?}"),
     }
@@ -159,7 +159,7 @@ fn the_running_engine_acknowledges_commits_and_seals() {
     let (answer, committed) = channel();
     let size = recorded.iter().map(|recorded| recorded.index).max().unwrap() + 1;
     engine.reads().when_committed(0, size, move |published| answer.send(published.checkpoint.size).unwrap());
-    assert!(committed.recv_timeout(Duration::from_secs(20)).unwrap() >= size);
+    assert!(committed.recv_timeout(Duration::from_secs(60)).unwrap() >= size);
     Arc::into_inner(engine).unwrap().stop();
     let core = open(dir.path()).unwrap();
     let mut indexes: Vec<u64> = recorded.iter().map(|recorded| recorded.index).collect();
@@ -261,7 +261,7 @@ fn a_running_ledger_signs_once_its_gate_is_released() {
     engine
         .reads()
         .when_committed(0, index + 1, move |published| answer.send(published.checkpoint.size).unwrap());
-    assert!(committed.recv_timeout(Duration::from_secs(20)).is_err(), "nobody waits for what will not come");
+    assert!(committed.recv_timeout(Duration::from_secs(60)).is_err(), "nobody waits for what will not come");
     assert!(engine.reads().published(0).is_none());
     assert_eq!(engine.reads().signing(0).reason(), Some("no witness has answered"));
     engine.stop();
@@ -273,6 +273,6 @@ fn a_running_ledger_signs_once_its_gate_is_released() {
     engine
         .reads()
         .when_committed(0, index + 1, move |published| answer.send(published.checkpoint.size).unwrap());
-    assert!(committed.recv_timeout(Duration::from_secs(20)).unwrap() > index);
+    assert!(committed.recv_timeout(Duration::from_secs(60)).unwrap() > index);
     engine.stop();
 }

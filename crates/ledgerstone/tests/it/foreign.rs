@@ -1,6 +1,6 @@
 //! Writes to the store by other processes are told; the server's own are not.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::rig::{Rig, example};
@@ -21,20 +21,43 @@ fn what_another_process_does_is_told_and_what_the_server_does_is_not() {
     assert!(!log.contains("from outside"), "{log}");
 
     let server = rig.up(&["--settings", "given.toml"]);
+    let standing = || rig.ask_json(&server, &["status"])["alarms"]["standing"].as_u64().unwrap();
+    let until_told = |before: u64| {
+        for _ in 0..600 {
+            if standing() > before {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let watched = !rig.ask(&server, &["doctor"]).out.contains("inotify");
     let pids: Vec<u32> = [
         "echo x >> ledgerstone-data/note",
         "rm ledgerstone-data/note",
         "chmod 700 ledgerstone-data-keys/data",
     ]
     .map(|command| {
+        let before = standing();
         let mut shell = Command::new("sh");
-        let mut child =
-            shell.arg("-c").arg(format!("{command}; sleep 0.3")).current_dir(rig.path("")).spawn().unwrap();
-        assert!(child.wait().unwrap().success());
+        shell.arg("-c").arg(format!("{command}; read end")).current_dir(rig.path(""));
+        let mut child = shell.stdin(Stdio::piped()).spawn().unwrap();
+        // It stays until it was noticed, so that it can be looked up.
+        if watched {
+            until_told(before);
+        }
+        drop(child.stdin.take());
+        child.wait().unwrap();
         child.id()
     })
     .into();
-    let recorded = rig.ask(&server, &["access", "store.foreign-write"]);
+    let mut recorded = rig.ask(&server, &["access", "store.foreign-write"]);
+    for _ in 0..if watched { 200 } else { 0 } {
+        if recorded.code == Some(0) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        recorded = rig.ask(&server, &["access", "store.foreign-write"]);
+    }
     let (_, log) = server.terminate();
     if log.contains("of writes to the store by other processes this is noticed") {
         println!("skipped: fanotify can't be used here");
@@ -62,7 +85,7 @@ fn writes_by_others_stay_in_sight_over_restarts_until_somebody_acknowledges_them
     let alarms = |server: &crate::rig::Server| rig.ask_json(server, &["status"])["alarms"].clone();
     let standing = |server: &crate::rig::Server| alarms(server)["standing"].as_u64().unwrap();
     let wait = |server: &crate::rig::Server, wanted: &dyn Fn(u64) -> bool| {
-        (0..200).any(|_| {
+        (0..1200).any(|_| {
             wanted(standing(server)) || {
                 std::thread::sleep(Duration::from_millis(25));
                 false

@@ -83,7 +83,7 @@ fn it_follows_until_something_is_wrong() {
     let key = server.vkey();
     append(&rig, &server, "alice", 3);
     let mut following =
-        rig.command(&["monitor", &server.url, "--key", &key, "--every", "1s", "--silence", "3s", "--json"]);
+        rig.command(&["monitor", &server.url, "--key", &key, "--every", "1s", "--silence", "20s", "--json"]);
     let mut child = following.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
@@ -92,7 +92,7 @@ fn it_follows_until_something_is_wrong() {
     while next()["step"] != "grown" {}
     // Its state is its own.
     monitor(&rig, &server.url, &key, &[]).code_is(2).says("another monitor");
-    // Nobody is there any more: told at once, and the end after three seconds.
+    // Nobody is there any more: told at once, and the end after twenty seconds.
     server.kill();
     loop {
         let told = next();

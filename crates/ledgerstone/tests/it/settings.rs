@@ -50,20 +50,26 @@ fn given_settings_become_those_of_the_store() {
 #[test]
 fn clients_find_a_server_by_its_settings() {
     let rig = Rig::new();
-    let server = rig.up(&[]);
-    let address = server.url.strip_prefix("http://").unwrap().to_owned();
-    server.terminate();
-    rig.write("ledgerstone-data/ledgerstone.toml", format!("listen = \"{address}\"\n"));
-    // The banner's helper asks for a free port, which goes before the settings; so the verb is run as it is.
-    let mut command = rig.command(&["up"]);
-    let mut child =
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-    let found = (0..100).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        rig.run(&["status"]).code == Some(0)
+    rig.up(&[]).terminate();
+    // Below those that the system gives out by itself, so that only a server that was set up there is in the way: then
+    // another is taken.
+    let first = 20_000 + std::process::id() % 10_000;
+    let found = (first..first + 20).any(|port| {
+        rig.write("ledgerstone-data/ledgerstone.toml", format!("listen = \"127.0.0.1:{port}\"\n"));
+        // The banner's helper asks for a free port, which goes before the settings; so the verb is run as it is.
+        let mut command = rig.command(&["up"]);
+        let mut child =
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut found = false;
+        while !found && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            found = rig.run(&["status"]).code == Some(0);
+        }
+        // It may have ended.
+        let _ = child.kill();
+        child.wait().unwrap();
+        found
     });
-    child.kill().unwrap();
-    child.wait().unwrap();
     assert!(found);
 }
 

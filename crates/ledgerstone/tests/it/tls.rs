@@ -132,13 +132,29 @@ fn a_new_certificate_is_taken_up_while_it_runs() {
     run("localhost").ok();
     run("127.0.0.1").code_is(2);
     secured.issue("server", &["127.0.0.1"]);
-    let taken = (0..200).any(|_| {
+    let taken = (0..1200).any(|_| {
         std::thread::sleep(Duration::from_millis(50));
         run("127.0.0.1").code == Some(0)
     });
     assert!(taken);
     rig.write("tls/server.pem", "nonsense");
-    std::thread::sleep(Duration::from_secs(5));
+    let url = server.url.replace("localhost", "127.0.0.1");
+    let token = "ledgerstone-data/admin.token";
+    let refused = (0..1200).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        let args = [
+            "access",
+            "no usable certificate",
+            "--token-file",
+            token,
+            "--ca",
+            "tls/ca.pem",
+            "--server",
+            &url,
+        ];
+        rig.run(&args).code == Some(0)
+    });
+    assert!(refused);
     run("127.0.0.1").ok();
     let (code, log) = server.terminate();
     assert_eq!(code, Some(0));

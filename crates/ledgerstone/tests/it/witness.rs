@@ -269,6 +269,13 @@ fn kills_at_any_time_lose_no_answer() {
             assert!(status == 409 && (answered..=answered + 1).contains(&size), "{size} after {answered}");
             answered = size;
         }
+        // Some rounds begin with an answer, however slow the machine is.
+        if round % 3 == 0 && answered < 230 {
+            match witness.add(&log.request(answered, answered + 1)) {
+                Some((200, _)) => answered += 1,
+                other => panic!("{other:?}"),
+            }
+        }
         let pid = witness.child.id();
         let killer = std::thread::spawn(move || {
             std::thread::sleep(std::time::Duration::from_millis(5 + 7 * (round % 5)));

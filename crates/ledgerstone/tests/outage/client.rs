@@ -74,7 +74,7 @@ impl Client {
     /// Waits until all that was recorded is in a checkpoint.
     pub fn wait_committed(&self) {
         let (_, last) = *self.recorded.last().unwrap();
-        let committed = (0..300).any(|_| {
+        let committed = (0..1200).any(|_| {
             std::thread::sleep(Duration::from_millis(50));
             let (status, shown) = self.get(&format!("/v1/ledgers/main/events/{last}"));
             status == 200 && shown["committed"] == true

@@ -3,7 +3,7 @@ use super::*;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use env::SystemEnv;
@@ -43,11 +43,23 @@ impl Rig {
         child.id()
     }
 
-    /// The next that is told of this kind and path, within five seconds.
+    /// Waits until so many directories are watched: one that was just made is only once its making was heard of.
+    #[track_caller]
+    fn wait_for_directories(&self, count: u64) {
+        for _ in 0..12_000 {
+            if self.state().directories >= count {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("{} directories are watched, not {count}", self.state().directories);
+    }
+
+    /// The next that is told of this kind and path, within a minute.
     #[track_caller]
     fn wait(&self, path: &str, kind: Kind) -> Foreign {
         let mut others = Vec::new();
-        while let Ok(foreign) = self.told.recv_timeout(Duration::from_secs(5)) {
+        while let Ok(foreign) = self.told.recv_timeout(Duration::from_secs(60)) {
             if (foreign.path.as_str(), foreign.kind) == (path, kind) {
                 return foreign;
             }
@@ -82,10 +94,14 @@ fn another_process_is_seen_with_its_id() {
     let pids = rig.state().method == Method::Fanotify { pids: true };
     let is = |pid: u32| pids.then_some(pid);
 
-    // A builtin, so that it is the shell that writes; it waits, so that it can be looked up.
-    let pid = rig.shell(&format!("echo x >> data/{SEGMENT}; sleep 0.3"));
+    // A builtin, so that it is the shell that writes; it waits until it was seen, so that it can be looked up.
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("echo x >> data/{SEGMENT}; read end")).current_dir(rig.dir.path());
+    let mut child = shell.stdin(Stdio::piped()).spawn().unwrap();
     let seen = rig.wait(SEGMENT, Kind::Modify);
-    assert_eq!(seen.pid, is(pid));
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert_eq!(seen.pid, is(child.id()));
     if pids {
         assert!(seen.command.as_ref().is_some_and(|command| command.contains("echo x")), "{seen:?}");
         assert!(seen.exe.is_some() && seen.uid.is_some(), "{seen:?}");
@@ -100,7 +116,6 @@ fn another_process_is_seen_with_its_id() {
     // A new directory is watched too.
     rig.shell("exec mkdir data/ledgers/other");
     rig.wait("ledgers/other", Kind::Create);
-    std::thread::sleep(Duration::from_millis(100));
     let pid = rig.shell("echo x > data/ledgers/other/file");
     assert_eq!(rig.wait("ledgers/other/file", Kind::Create).pid, is(pid));
 
@@ -114,12 +129,15 @@ fn another_process_is_seen_with_its_id() {
 fn what_this_process_writes_is_not_foreign() {
     let Some(rig) = fan() else { return };
     let data = rig.data();
+    let before = rig.state().directories;
     fs::create_dir_all(data.join("ledgers/new/tile/0/x001")).unwrap();
-    for number in 0..2000 {
+    // Fewer than the kernel keeps for a watcher that has not had its turn yet.
+    for number in 0..1000 {
         let path = data.join(format!("wal{}", number % 7));
         fs::write(&path, [1; 100]).unwrap();
         fs::rename(&path, data.join("ledgers/new/tile/0/x001/000")).unwrap();
     }
+    rig.wait_for_directories(before + 4);
     std::thread::sleep(Duration::from_millis(500));
     let state = rig.state();
     assert_eq!((state.seen, state.alarms.len()), (0, 0), "{state:#?}");
@@ -186,9 +204,15 @@ fn a_slow_sink_loses_and_it_is_counted() {
     let many =
         format!("cd {} && i=0; while [ $i -lt 1500 ]; do : > f$i; i=$((i+1)); done", dir.path().display());
     assert!(Command::new("sh").arg("-c").arg(many).status().unwrap().success());
-    std::thread::sleep(Duration::from_millis(300));
-    drop(release);
     let handle = watch.handle();
+    for _ in 0..12_000 {
+        let state = handle.state();
+        if state.undelivered > 0 && state.alarms_beyond > 0 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(release);
     watch.stop();
     let state = handle.state();
     let told = *told.lock().unwrap();

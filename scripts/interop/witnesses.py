@@ -12,6 +12,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -27,7 +28,7 @@ import urllib.request
 WITNESS = "aics-witness==0.1.0"
 LOG = "aics-tlog==0.2.1"
 # Longer than a server waits at most before it asks a witness again.
-PATIENCE = 90
+PATIENCE = 120
 TELLING = threading.Lock()
 GIVEN = set()
 
@@ -89,14 +90,13 @@ def install(cache):
 
 
 def free_port():
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        with TELLING:
-            if port not in GIVEN:
+    """A port that is free and that the system gives to nobody by itself, so that it stays free over restarts."""
+    for port in random.sample(range(20000, 32000), 100):
+        with TELLING, socket.socket() as probe:
+            if port not in GIVEN and probe.connect_ex(("127.0.0.1", port)):
                 GIVEN.add(port)
                 return port
+    raise SystemExit("there is no free port")
 
 
 class Witness:

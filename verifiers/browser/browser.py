@@ -26,6 +26,7 @@ class Browser:
                 "--headless",
                 "--no-sandbox",  # tests may run as root
                 "--disable-gpu",
+                "--disable-dev-shm-usage",  # containers have little of it
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--disable-sync",

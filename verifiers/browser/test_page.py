@@ -68,7 +68,7 @@ class Page(unittest.TestCase):
             if key:
                 window.type("#key", key)
             window.type("#file", file.name)
-            verdict = window.wait_for("return document.querySelector('#result').dataset.verdict", 60)
+            verdict = window.wait_for("return document.querySelector('#result').dataset.verdict", 180)
         return verdict, window.run("return document.querySelector('#result').innerText")
 
     def test_its_policy_lets_nothing_else_run_or_connect(self):

@@ -49,7 +49,7 @@ const BIRTH: [&str; 8] = [
 /// How much longer a server lives that is to be killed at a named point.
 const POINT_WAIT: Duration = Duration::from_secs(2);
 /// How long after its last answer a killed server may still be there.
-const DYING: Duration = Duration::from_secs(2);
+const DYING: Duration = Duration::from_secs(30);
 
 /// Every this many rounds the store is stopped in order, verified, and read again from its first entry.
 const VERIFY_EVERY: u64 = 10;

@@ -59,14 +59,9 @@ fn checkpoints_are_stamped_and_verified_by_us_and_by_openssl() {
     let token = std::fs::read_to_string(rig.path("ledgerstone-data/admin.token")).unwrap();
     let mut page = String::new();
     for _ in 0..600 {
-        let mut command = Command::new("curl");
-        command.args([
-            "-s",
-            "-H",
-            &format!("Authorization: Bearer {}", token.trim()),
-            &format!("{}/metrics", server.url),
-        ]);
-        page = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let request = ureq::get(format!("{}/metrics", server.url));
+        let request = request.header("authorization", format!("Bearer {}", token.trim()));
+        page = request.call().unwrap().body_mut().read_to_string().unwrap();
         let stamped = |ledger: &str| {
             let of = format!("ledgerstone_timestamps_total{{ledger=\"{ledger}\"");
             page.lines().any(|line| line.starts_with(&of) && !line.ends_with(" 0"))

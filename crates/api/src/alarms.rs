@@ -154,6 +154,17 @@ fn wanted(body: &[u8]) -> Result<(u64, String), Problem> {
     Ok((seen, reason.to_owned()))
 }
 
+/// How a walk back ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Walked {
+    /// Where nothing older can stand.
+    Whole,
+    /// The server stops.
+    Stopped,
+    /// At this index, since it went as far as it may.
+    Until(u64),
+}
+
 /// What a walk back has found.
 #[derive(Debug, Default)]
 struct Earlier {
@@ -171,19 +182,26 @@ impl Server {
     }
 
     /// Brings back the alarms about writes by others that were on record at `until` and that nobody has acknowledged.
-    /// Reads the ledger of accesses back to the last acknowledgement: to be called on a thread that may take a while.
+    /// Reads the ledger of accesses back to the last acknowledgement, over at most [`Limits::alarm_records`] records and a
+    /// few: to be called on a thread that may take a while. Gives the index before which it has not looked, if there is
+    /// one; somebody must be told, since alarms may stand there.
     ///
     /// # Errors
     /// A part of that ledger can't be read; alarms found until then are back.
-    pub fn restore_alarms(&self, watch: &watch::Handle, until: u64) -> Result<(), Fault> {
-        let Some(system) = self.system() else { return Ok(()) };
+    pub fn restore_alarms(&self, watch: &watch::Handle, until: u64) -> Result<Option<u64>, Fault> {
+        let Some(system) = self.system() else { return Ok(None) };
         let mut earlier = Earlier::default();
-        let walked = earlier.walk(&self.engine.reads(), system, until, &|| self.is_stopping());
+        let most = self.limits.alarm_records;
+        let walked = earlier.walk(&self.engine.reads(), system, until, most, &|| self.is_stopping());
         watch.restore(&earlier.writes);
-        if walked? && earlier.writes.is_empty() && earlier.read > LONG_WAY {
-            self.audit.note(None, &Access::new(NONE_STAND));
+        match walked? {
+            Walked::Whole if earlier.writes.is_empty() && earlier.read > LONG_WAY => {
+                self.audit.note(None, &Access::new(NONE_STAND));
+                Ok(None)
+            }
+            Walked::Whole | Walked::Stopped => Ok(None),
+            Walked::Until(index) => Ok(Some(index)),
         }
-        Ok(())
     }
 
     fn system(&self) -> Option<usize> {
@@ -192,14 +210,15 @@ impl Server {
 }
 
 impl Earlier {
-    /// Walks back from `until`; true if it got to the end.
+    /// Walks back from `until`, over `most` records and what else is read at once with them.
     fn walk(
         &mut self,
         reads: &Reads,
         system: usize,
         until: u64,
+        most: u64,
         stop: &dyn Fn() -> bool,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Walked, Fault> {
         let mut end = until;
         while end > 0 {
             let start = end.saturating_sub(WINDOW);
@@ -223,14 +242,17 @@ impl Earlier {
             writes.append(&mut self.writes);
             self.writes = writes;
             if acknowledged || self.writes.len() >= MOST {
-                return Ok(true);
+                return Ok(Walked::Whole);
             }
             if stop() {
-                return Ok(false);
+                return Ok(Walked::Stopped);
+            }
+            if start > 0 && until - start >= most {
+                return Ok(Walked::Until(start));
             }
             end = start;
         }
-        Ok(true)
+        Ok(Walked::Whole)
     }
 }
 

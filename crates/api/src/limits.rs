@@ -71,6 +71,9 @@ pub struct Limits {
     pub search_records: u64,
     /// Hits in one answer.
     pub search_hits: usize,
+    /// Records of the ledger of accesses that a start looks back over for alarms that nobody has acknowledged; what lies
+    /// before them is told not to have been looked at.
+    pub alarm_records: u64,
     /// Bytes of a small JSON body (sources, epochs).
     pub small_body_bytes: usize,
 }
@@ -111,6 +114,7 @@ impl Default for Limits {
             spread_interval: Duration::from_secs(3600),
             search_records: 1 << 20,
             search_hits: 1000,
+            alarm_records: 1 << 20,
             small_body_bytes: 64 << 10,
         }
     }

@@ -12,6 +12,8 @@ mod frame;
 mod ino;
 mod run;
 mod state;
+#[cfg(test)]
+mod testing;
 mod who;
 
 pub use run::{QUEUE, Watch};

@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn one_that_has_ended_is_not() {
-        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let mut child = crate::testing::spawn(&mut std::process::Command::new("true"));
         child.wait().unwrap();
         let who = look_up(child.id());
         assert!(who.uid.is_none() && who.exe.is_none() && who.command.is_none());

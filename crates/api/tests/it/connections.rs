@@ -26,17 +26,28 @@ fn rest(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// Whether one more connection is served.
+fn is_served(site: &Site) -> bool {
+    let mut stream = connect(site);
+    drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n"));
+    rest(stream).starts_with("HTTP/1.1 200")
+}
+
+/// Three connections that have had an answer, and stay open.
+fn three_served(site: &Site) -> Vec<TcpStream> {
+    let served = |_| {
+        let mut stream = connect(site);
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\n\r\n").unwrap();
+        stream.read_exact(&mut [0; 12]).unwrap();
+        stream
+    };
+    (0..3).map(served).collect()
+}
+
 #[test]
 fn a_connection_too_many_is_told_so() {
     let site = Site::with_limits(Limits { connections: 3, ..Limits::default() });
-    let held: Vec<TcpStream> = (0..3)
-        .map(|_| {
-            let mut stream = connect(&site);
-            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\n\r\n").unwrap();
-            stream.read_exact(&mut [0; 12]).unwrap();
-            stream
-        })
-        .collect();
+    let held = three_served(&site);
     let refused = rest(connect(&site));
     assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
     assert!(
@@ -44,11 +55,7 @@ fn a_connection_too_many_is_told_so() {
         "{refused}"
     );
     drop(held);
-    wait_until("there is room again", || {
-        let mut stream = connect(&site);
-        drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n"));
-        rest(stream).starts_with("HTTP/1.1 200")
-    });
+    wait_until("there is room again", || is_served(&site));
 }
 
 #[test]
@@ -60,25 +67,14 @@ fn one_client_does_not_take_all_connections() {
         ..Limits::default()
     };
     let site = Site::with_limits(limits);
-    let held: Vec<TcpStream> = (0..3)
-        .map(|_| {
-            let mut stream = connect(&site);
-            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\n\r\n").unwrap();
-            stream.read_exact(&mut [0; 12]).unwrap();
-            stream
-        })
-        .collect();
+    let held = three_served(&site);
     for _ in 0..2 {
         let refused = rest(connect(&site));
         assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
         assert!(refused.contains("ledgerstone:connections-of-address"), "{refused}");
     }
     drop(held);
-    wait_until("there is room again", || {
-        let mut stream = connect(&site);
-        drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n"));
-        rest(stream).starts_with("HTTP/1.1 200")
-    });
+    wait_until("there is room again", || is_served(&site));
     let reason = "ledgerstone_connections_turned_away_total{reason=\"too-many-connections-of-address\"} ";
     // There is room for one; that all of those that were held are gone may take a moment longer.
     let mut page = String::new();
@@ -119,11 +115,7 @@ fn a_head_that_is_too_long_or_too_slow_is_cut_off() {
         assert!(!answer.contains("200"), "{start}: {answer}");
     }
     // Somebody who is in time: on a busy machine perhaps not the first time.
-    wait_until("an honest request is answered", || {
-        let mut stream = connect(&site);
-        drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n"));
-        rest(stream).starts_with("HTTP/1.1 200")
-    });
+    wait_until("an honest request is answered", || is_served(&site));
 }
 
 #[test]

@@ -58,8 +58,17 @@ pub(super) fn restore(server: &Arc<api::Server>, handle: watch::Handle, until: u
     let server = Arc::downgrade(server);
     let work = move || {
         let Some(server) = server.upgrade() else { return };
-        if let Err(fault) = server.restore_alarms(&handle, until) {
-            log(env.as_ref(), &format!("error: earlier alarms are not all shown: {fault}"));
+        match server.restore_alarms(&handle, until) {
+            Ok(None) => {}
+            Ok(Some(index)) => log(
+                env.as_ref(),
+                &format!(
+                    "warning: earlier alarms may not all be shown: nobody has acknowledged any since entry {index} of the \
+                     ledger of accesses, and what came before was not looked at; see it with: ledgerstone access \
+                     api.operation:store.foreign-write"
+                ),
+            ),
+            Err(fault) => log(env.as_ref(), &format!("error: earlier alarms are not all shown: {fault}")),
         }
         let standing = handle.state().standing;
         if standing > 0 {

@@ -30,7 +30,12 @@ fn what_another_process_does_is_told_and_what_the_server_does_is_not() {
             std::thread::sleep(Duration::from_millis(50));
         }
     };
-    let watched = !rig.ask(&server, &["doctor"]).out.contains("inotify");
+    let token = String::from_utf8(rig.read("ledgerstone-data/admin.token")).unwrap();
+    let metrics = ureq::get(format!("{}/metrics", server.url));
+    let metrics = metrics.header("authorization", format!("Bearer {}", token.trim()));
+    let metrics = metrics.call().unwrap().body_mut().read_to_string().unwrap();
+    let by = |method: &str| metrics.contains(&format!("ledgerstone_watch_method{{method=\"{method}\"}} 1"));
+    let watched = by("fanotify") || by("fanotify-with-pid");
     let pids: Vec<u32> = [
         "echo x >> ledgerstone-data/note",
         "rm ledgerstone-data/note",
@@ -50,13 +55,13 @@ fn what_another_process_does_is_told_and_what_the_server_does_is_not() {
         child.id()
     })
     .into();
-    let mut recorded = rig.ask(&server, &["access", "store.foreign-write"]);
+    let mut recorded = rig.ask(&server, &["access", "api.operation:store.foreign-write"]);
     for _ in 0..if watched { 200 } else { 0 } {
         if recorded.code == Some(0) {
             break;
         }
         std::thread::sleep(Duration::from_millis(50));
-        recorded = rig.ask(&server, &["access", "store.foreign-write"]);
+        recorded = rig.ask(&server, &["access", "api.operation:store.foreign-write"]);
     }
     let (_, log) = server.terminate();
     if log.contains("of writes to the store by other processes this is noticed") {
@@ -118,7 +123,7 @@ fn writes_by_others_stay_in_sight_over_restarts_until_somebody_acknowledges_them
     assert!(standing(&server) > 0);
     rig.ask(&server, &["doctor", "--acknowledge", "the backup's chmod"]).says("acknowledged");
     assert_eq!(standing(&server), 0);
-    rig.ask(&server, &["access", "alarms.acknowledge"]).ok();
+    rig.ask(&server, &["access", "api.operation:alarms.acknowledge"]).ok();
     rig.ask(&server, &["access", "the backup's chmod"]).ok().says("alarms.acknowledge");
     server.terminate();
     let server = rig.up(&[]);

@@ -173,8 +173,8 @@ fn a_restored_backup_is_a_rollback_and_a_fork_once_it_has_gone_on() {
     assert!(kinds(&again).is_empty());
 }
 
-#[test]
-fn a_server_with_two_lives_is_found_out_by_two_monitors_that_compare() {
+/// A server and its copy, which have the same past and run side by side; their verification key.
+fn two_lives() -> (Rig, String, Server, Server) {
     let rig = Rig::new();
     let server = rig.up(&[]);
     let key = server.vkey();
@@ -183,6 +183,12 @@ fn a_server_with_two_lives_is_found_out_by_two_monitors_that_compare() {
     copy(&rig, "ledgerstone-data", "other");
     copy(&rig, "ledgerstone-data-keys", "other-keys");
     let (one, other) = (rig.up(&[]), rig.up(&["--data", "other"]));
+    (rig, key, one, other)
+}
+
+#[test]
+fn a_server_with_two_lives_is_found_out_by_two_monitors_that_compare() {
+    let (rig, key, one, other) = two_lives();
     append(&rig, &one, "alice", 30);
     rig.write("events.ndjson", LINE.replace("alice", "eve").repeat(40));
     let token = ["--data", "other"];
@@ -198,14 +204,7 @@ fn a_server_with_two_lives_is_found_out_by_two_monitors_that_compare() {
 
 #[test]
 fn a_witness_that_was_shown_the_other_life_finds_it_out_for_a_monitor_that_asks_it() {
-    let rig = Rig::new();
-    let server = rig.up(&[]);
-    let key = server.vkey();
-    append(&rig, &server, "alice", 20);
-    assert_eq!(server.terminate().0, Some(0));
-    copy(&rig, "ledgerstone-data", "other");
-    copy(&rig, "ledgerstone-data-keys", "other-keys");
-    let (one, other) = (rig.up(&[]), rig.up(&["--data", "other"]));
+    let (rig, key, one, other) = two_lives();
     rig.write("events.ndjson", LINE.replace("alice", "eve").repeat(10));
     rig.ask(&other, &["append", "events.ndjson", "--wait", "committed", "--data", "other"]).ok();
     append(&rig, &one, "alice", 30);

@@ -9,6 +9,8 @@ use std::time::Duration;
 use env::SystemEnv;
 use tempfile::TempDir;
 
+use crate::testing::{nothing_starts, spawn};
+
 const SEGMENT: &str = "ledgers/main/segment/events/00000000000000000000-00000000000000000256.0";
 
 struct Rig {
@@ -38,7 +40,7 @@ impl Rig {
     /// Runs a command in a shell; gives the shell's process id.
     fn shell(&self, command: &str) -> u32 {
         let mut shell = Command::new("sh");
-        let mut child = shell.arg("-c").arg(command).current_dir(self.dir.path()).spawn().unwrap();
+        let mut child = spawn(shell.arg("-c").arg(command).current_dir(self.dir.path()));
         assert!(child.wait().unwrap().success(), "{command}");
         child.id()
     }
@@ -97,7 +99,7 @@ fn another_process_is_seen_with_its_id() {
     // A builtin, so that it is the shell that writes; it waits until it was seen, so that it can be looked up.
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(format!("echo x >> data/{SEGMENT}; read end")).current_dir(rig.dir.path());
-    let mut child = shell.stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = spawn(shell.stdin(Stdio::piped()));
     let seen = rig.wait(SEGMENT, Kind::Modify);
     drop(child.stdin.take());
     child.wait().unwrap();
@@ -131,12 +133,14 @@ fn what_this_process_writes_is_not_foreign() {
     let data = rig.data();
     let before = rig.state().directories;
     fs::create_dir_all(data.join("ledgers/new/tile/0/x001")).unwrap();
+    let starting = nothing_starts();
     // Fewer than the kernel keeps for a watcher that has not had its turn yet.
     for number in 0..1000 {
         let path = data.join(format!("wal{}", number % 7));
         fs::write(&path, [1; 100]).unwrap();
         fs::rename(&path, data.join("ledgers/new/tile/0/x001/000")).unwrap();
     }
+    drop(starting);
     rig.wait_for_directories(before + 4);
     std::thread::sleep(Duration::from_millis(500));
     let state = rig.state();
@@ -203,7 +207,7 @@ fn a_slow_sink_loses_and_it_is_counted() {
     let watch = Watch::start_with(chosen, Arc::new(SystemEnv::new()), sink).unwrap();
     let many =
         format!("cd {} && i=0; while [ $i -lt 1500 ]; do : > f$i; i=$((i+1)); done", dir.path().display());
-    assert!(Command::new("sh").arg("-c").arg(many).status().unwrap().success());
+    assert!(spawn(Command::new("sh").arg("-c").arg(many)).wait().unwrap().success());
     let handle = watch.handle();
     for _ in 0..12_000 {
         let state = handle.state();

@@ -5,9 +5,11 @@
 //! [`Anchor`] runs the courses, with one thread for each witness, so that no witness ever has more than one request of
 //! ours and a slow one keeps nobody else waiting. Ledgers are reached through the port [`Ledger`].
 //!
-//! What is safe comes first: a witness that says it has seen more than we hold, or another tree, stops signing whether
-//! or not it can show a note that we signed. A witness that lies can so stop signatures, never records; who runs the
-//! server takes it out of the policy. The other way round, going on would contradict what an honest witness saw.
+//! What is safe comes first: a witness that says it has seen more than we hold stops signing whether or not it can show a
+//! note that we signed, and so does any note of ours that contradicts this store. A witness that lies can so stop
+//! signatures, never records; who runs the server takes it out of the policy. The other way round, going on would
+//! contradict what an honest witness saw. One that says no to a proof and shows nothing is outvoted by a quorum that has
+//! cosigned the tree in question; one that was set back is told of and fed again.
 
 mod course;
 mod run;
@@ -47,6 +49,8 @@ pub trait Ledger: Send + Sync {
     fn release(&self);
     /// Keeps it from signing; once this returns no more signature leaves.
     fn hold(&self, reason: &str);
+    /// The note of the checkpoint that was kept last, with its cosignatures.
+    fn witnessed(&self) -> Option<String>;
     /// Stores a checkpoint with the cosignatures of a quorum, durably.
     fn keep(&self, witnessed: Head) -> Result<(), String>;
     /// Puts a refusal on record.

@@ -115,7 +115,11 @@ impl Anchor {
         if count > WITNESSES_MAX {
             return Err(StartError::TooMany(count));
         }
-        let lane = |(ledger, rules)| Lane { ledger, course: Mutex::new(Course::new(rules)) };
+        let lane = |(ledger, rules): (Arc<dyn Ledger>, Rules)| {
+            let mut course = Course::new(rules);
+            ledger.witnessed().iter().for_each(|note| course.remember(note));
+            Lane { ledger, course: Mutex::new(course) }
+        };
         let lanes: Arc<Vec<Lane>> = Arc::new(ledgers.into_iter().map(lane).collect());
         let mut anchor = Self { lanes: lanes.clone(), stop: Arc::default(), threads: Vec::new() };
         for witness in 0..count {

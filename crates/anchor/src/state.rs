@@ -22,6 +22,8 @@ pub enum AlarmKind {
     Conflict,
     /// It does not take the ledger's signature.
     Key,
+    /// It says that it has cosigned less than it has: it was set back.
+    Behind,
 }
 
 impl AlarmKind {
@@ -31,12 +33,8 @@ impl AlarmKind {
             Self::Ahead => "ahead",
             Self::Conflict => "conflict",
             Self::Key => "key",
+            Self::Behind => "behind",
         }
-    }
-
-    /// Whether it keeps the ledger from signing.
-    pub fn stops(self) -> bool {
-        self != Self::Key
     }
 }
 
@@ -49,8 +47,12 @@ pub struct WitnessAlarm {
     pub held: u64,
     /// The size it says it has cosigned.
     pub claimed: Option<u64>,
+    /// The size it had cosigned before, if that is more.
+    pub before: Option<u64>,
     /// A note signed by this ledger that contradicts this store, if the witness could show one.
     pub note: Option<String>,
+    /// Whether it keeps the ledger from signing.
+    pub stops: bool,
     /// Since when, unix milliseconds.
     pub since_ms: u64,
 }
@@ -102,6 +104,10 @@ pub(crate) struct Witness {
     pub busy: bool,
     /// The size it cosigned last, as far as it is known.
     pub known: Option<u64>,
+    /// The most it is known to have cosigned, in earlier runs too.
+    pub largest: Option<u64>,
+    /// The smaller size that it has told since.
+    pub set_back: Option<u64>,
     /// The cosignature it gave last, and on which size, and when.
     pub last: Option<(u64, VerifiedSignature, Duration)>,
     /// Whether it was asked to the end at least once.

@@ -12,6 +12,8 @@ use tlog::{
     VerifierKey, empty_root, leaf_hash, node_hash, sign_checkpoint, verify_consistency,
 };
 
+mod objections;
+
 use crate::{AlarmKind, Anchor, Head, Ledger, Pace, Phase, Rules};
 
 const ORIGIN: &str = "log.example/a";
@@ -117,6 +119,9 @@ impl Ledger for Book {
     fn hold(&self, reason: &str) {
         self.state.lock().unwrap().held = Some(reason.to_owned());
     }
+    fn witnessed(&self) -> Option<String> {
+        Some(self.state.lock().unwrap().kept.last()?.note.clone())
+    }
     fn keep(&self, witnessed: Head) -> Result<(), String> {
         self.state.lock().unwrap().kept.push(witnessed);
         Ok(())
@@ -142,6 +147,8 @@ enum Manner {
     Babbles,
     /// Takes no signature.
     Distrusts,
+    /// Says that nothing extends what it has cosigned, and shows nothing.
+    Objects,
 }
 
 struct Witness {
@@ -203,6 +210,10 @@ impl Witness {
             (Manner::Boasts, true) => (409, "1000000\n".to_owned()),
             (Manner::Babbles, _) => (200, "yes\n".to_owned()),
             (Manner::Distrusts, true) => (403, String::new()),
+            (Manner::Objects, true) => match self.add(&request.body) {
+                (200, _) => (422, String::new()),
+                other => other,
+            },
             (Manner::Forges, true) => {
                 let other = signed(&leaves("z", 3)).checkpoint;
                 (200, format!("{}\n", self.key.cosign(&other, 1_700_000_000)))

@@ -22,7 +22,8 @@ use crate::query::{Names, Query, path_number};
 use crate::server::{Ledger, Server};
 use crate::view;
 
-/// `GET /v1/ledgers/{name}/proof/{index}`: C2SP tlog-proof at the newest checkpoint.
+/// `GET /v1/ledgers/{name}/proof/{index}`: C2SP tlog-proof at the newest checkpoint, or at the newest that witnesses cosigned
+/// if that covers the entry: whoever gets it can then hold it against a policy.
 pub(crate) async fn proof(
     caller: Caller,
     State(server): State<Arc<Server>>,
@@ -32,9 +33,12 @@ pub(crate) async fn proof(
     server.audit.enter(&caller, Access::new("prove").on(&name).object(&index)).await?;
     let ledger = server.ledger(&name)?.number;
     let index: u64 = path_number(&index)?;
-    let found = server.read(move |reads| prove(&reads, ledger, index)).await?;
+    let read =
+        move |reads: Reads| Ok((prove(&reads, ledger, index)?, prove_witnessed(&reads, ledger, index)?));
+    let (found, witnessed) = server.read(read).await?;
     let (published, hashes) = found.into_result(index)?;
-    let proof = TlogProof { extra: None, index, hashes, checkpoint: published.note.clone() };
+    let place = witnessed.unwrap_or_else(|| ReceiptProof { checkpoint: published.note.clone(), hashes });
+    let proof = TlogProof { extra: None, index, hashes: place.hashes, checkpoint: place.checkpoint };
     Ok(typed("text/plain; charset=utf-8", "no-store", proof.to_string()))
 }
 

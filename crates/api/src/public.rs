@@ -23,10 +23,14 @@ pub(crate) async fn healthz(State(server): State<Arc<Server>>) -> Response {
 pub(crate) async fn readyz(State(server): State<Arc<Server>>) -> Response {
     let status = if server.is_stopping() { Status::Stopped } else { server.engine.status() };
     let (code, mut body) = health(&status, server.ledgers().len());
-    // Appends may be sent all the same: they are recorded, and signed later.
+    // Appends may be sent all the same: they are recorded, and signed later. Not to take them would lose what they tell.
     let reads = server.engine.reads();
-    let held = server.ledgers().iter().filter(|ledger| reads.signing(ledger.number).reason().is_some());
-    body.insert("signing_held", held.count() as u64);
+    let signing = server.ledgers().iter().map(|ledger| reads.signing(ledger.number));
+    let held: Vec<_> = signing.filter(|signing| signing.reason().is_some()).collect();
+    let now_ms = server.env.now_ms();
+    let longest = held.iter().map(|signing| signing.held_ms(now_ms)).max().unwrap_or_default();
+    body.insert("signing_held", held.len() as u64);
+    body.insert("signing_held_s", longest / 1000);
     let (damage, writes) = alarms::counts(&server);
     body.insert(
         "alarms",

@@ -218,7 +218,7 @@ fn records() -> Vec<Route> {
         read(
             "/v1/ledgers/{name}/proof/{index}",
             Some(Action::Prove),
-            "Proof of inclusion in the newest checkpoint (C2SP tlog-proof)",
+            "Proof of inclusion in the newest checkpoint, or the newest that witnesses cosigned if it covers the event (C2SP tlog-proof)",
             &[],
             TEXT,
             proof::proof,

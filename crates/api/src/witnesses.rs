@@ -52,6 +52,8 @@ fn witness(status: &LedgerStatus, witness: &WitnessStatus) -> Value<'static> {
             ("reason", Value::from(alarm.kind.name())),
             ("held", Value::from(alarm.held)),
             ("claimed", or_null(alarm.claimed)),
+            ("before", or_null(alarm.before)),
+            ("stops", Value::from(alarm.stops)),
             ("note", or_null(alarm.note.clone())),
             ("since_ms", Value::from(alarm.since_ms)),
         ]))

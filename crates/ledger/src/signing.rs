@@ -24,6 +24,14 @@ impl Signing {
             Self::Held { reason, .. } => Some(reason),
         }
     }
+
+    /// For how long nothing has been signed, in milliseconds; 0 if it is.
+    pub fn held_ms(&self, now_ms: u64) -> u64 {
+        match self {
+            Self::Allowed => 0,
+            Self::Held { since_ms, .. } => now_ms.saturating_sub(*since_ms),
+        }
+    }
 }
 
 /// The gates before the signing keys of those ledgers whose checkpoints others must agree to first (DESIGN section 4,

@@ -20,6 +20,8 @@ use crate::time::rfc3339;
 
 /// Share of the disk that must be free, in percent.
 const FREE_PERCENT: u64 = 10;
+/// From this length on the write-ahead log is longer than sealing alone leaves it.
+const LOG_LONG: u64 = 1 << 30;
 
 /// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,16 +183,29 @@ fn witnesses(args: &cli::Server) -> Vec<Finding> {
         });
         for witness in ledger.get("witnesses").and_then(Value::as_array).into_iter().flatten() {
             let who = text(witness, "name").unwrap_or_default();
-            if witness.get("alarm").is_some_and(Value::is_object) {
-                let advice =
-                    "a fork or a rollback is possible: docs/trust.md and docs/recovery.md say what to do";
-                findings.push(mend(WHAT, format!("{name}: witness {who} has refused a checkpoint"), advice));
+            if let Some(alarm) = witness.get("alarm").filter(|alarm| alarm.is_object()) {
+                findings.push(objection(&name, &who, alarm));
             } else if let Some(trouble) = text(witness, "trouble") {
                 findings.push(mend(WHAT, format!("{name}: witness {who}: {trouble}"), "see docs/trust.md"));
             }
         }
     }
     findings
+}
+
+fn objection(ledger: &str, witness: &str, alarm: &Value) -> Finding {
+    let size = |name: &str| alarm.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let (found, advice) = match alarm.get("reason").and_then(Value::as_str) {
+        Some("behind") => (
+            format!("was set back from {} to {} entries", size("before"), size("claimed")),
+            "ask who runs it: restored from a backup, it would cosign a fork (docs/trust.md)",
+        ),
+        _ => (
+            "has refused a checkpoint".to_owned(),
+            "a fork or a rollback is possible: docs/trust.md and docs/recovery.md say what to do",
+        ),
+    };
+    mend("witnesses", format!("{ledger}: witness {witness} {found}"), advice)
 }
 
 fn directories(data: &Path, keys: &Path) -> Result<Vec<Finding>, Failure> {
@@ -222,6 +237,7 @@ fn directories(data: &Path, keys: &Path) -> Result<Vec<Finding>, Failure> {
         findings.extend(authority(keys));
     }
     findings.push(disk(data)?);
+    findings.extend(log(data));
     findings.extend(certificate(data));
     if data.join(layout::ADMIN_TOKEN).exists() {
         findings.push(risk(
@@ -244,6 +260,21 @@ fn authority(keys: &Path) -> Option<Finding> {
             "authority key",
             format!("it lies beside the signing key: {}", held.join(", ")),
             "copy it to a medium that is kept offline; the server needs it at its first start only",
+        ),
+    })
+}
+
+/// The write-ahead log keeps what is not signed and sealed yet. Nothing bounds it but the disk, and it is read whole at a start.
+fn log(data: &Path) -> Option<Finding> {
+    let files = fs::read_dir(data.join(layout::WAL)).ok()?;
+    let bytes: u64 = files.flatten().filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum();
+    let found = format!("{} MiB wait to be sealed", bytes >> 20);
+    Some(match bytes < LOG_LONG {
+        true => good("write-ahead log", found),
+        false => risk(
+            "write-ahead log",
+            found,
+            "see why nothing is signed or sealed; a start reads all of it into memory (docs/trust.md)",
         ),
     })
 }

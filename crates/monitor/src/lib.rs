@@ -20,7 +20,7 @@ mod watch;
 
 pub use discover::{Found, discover};
 pub use finding::{Finding, Kind};
-pub use mirror::Mirror;
+pub use mirror::{Mirror, WITNESSED};
 pub use promise::{Kept, Promise, finding_of};
 pub use source::{DiskSource, FetchError, HttpSource, Source};
 pub use state::{Progress, State};

@@ -10,6 +10,8 @@ use crate::tree::Tree;
 use crate::walk::{Walked, walk};
 
 const CHECKPOINT: &str = "checkpoint";
+/// The newest checkpoint that witnesses have cosigned, in logs and in their mirrors.
+pub const WITNESSED: &str = "checkpoint.witnessed";
 
 /// A copy of a log. Its checkpoint is replaced last: what it covers is there, checked and durable.
 pub struct Mirror<'d> {
@@ -80,6 +82,34 @@ impl<'d> Mirror<'d> {
             self.drop_partials(from, tree.size()).map_err(|error| failed("tile", &error))?;
         }
         Ok(walked)
+    }
+
+    /// Keeps what witnesses have cosigned of `tree` beside its checkpoint, if the log shows it apart: with the signatures by
+    /// `keys` and `witnesses` and no others. What does not verify or is of another tree is not kept.
+    ///
+    /// # Errors
+    /// It can't be had or written.
+    pub fn keep_witnessed(
+        &self,
+        log: &dyn Source,
+        tree: &Tree<'_>,
+        origin: &str,
+        keys: &[VerifierKey],
+        witnesses: &[VerifierKey],
+    ) -> Result<(), FetchError> {
+        let Some(note) = log.get(WITNESSED, tlog::note::MAX_NOTE_LEN as u64)? else { return Ok(()) };
+        let note = UnverifiedCheckpoint::parse_with_extensions(&note).ok();
+        let Some(witnessed) = note.and_then(|note| note.verify(origin, keys, witnesses).ok()) else {
+            return Ok(());
+        };
+        let checkpoint = witnessed.checkpoint();
+        let fits = checkpoint.size <= tree.size()
+            && tree.root_at(checkpoint.size).is_ok_and(|root| root == checkpoint.root);
+        let note = witnessed.note().to_string();
+        if !fits || self.source().get(WITNESSED, note.len() as u64) == Ok(Some(note.clone().into_bytes())) {
+            return Ok(());
+        }
+        storage::replace(self.disk, WITNESSED, note.as_bytes()).map_err(|error| failed(WITNESSED, &error))
     }
 
     /// Removes the partial tiles and bundles whose full one is there now (C2SP tlog-tiles, "Partial Tiles").

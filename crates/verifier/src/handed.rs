@@ -11,6 +11,7 @@ use export::{Manifest, Options, Report, Source, is_evidence, utc};
 use record::canonical;
 use record::json::{Object, Value};
 use tlog::note::VerifierKey;
+use tlog::policy::Policy;
 
 /// Most places told in the text for people; the JSON has all.
 const SHOWN: usize = 20;
@@ -50,8 +51,21 @@ pub fn verify_evidence(
     key: Option<&VerifierKey>,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> io::Result<Report> {
+    verify_evidence_with(path, key, None, progress)
+}
+
+/// [`verify_evidence`], and whether a quorum of a policy has cosigned what the file selects.
+///
+/// # Errors
+/// The file can't be opened; what is wrong with it is in the report.
+pub fn verify_evidence_with(
+    path: &Path,
+    key: Option<&VerifierKey>,
+    policy: Option<&Policy>,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> io::Result<Report> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let options = Options { key, threads, progress, ..Options::default() };
+    let options = Options { key, policy, threads, progress };
     Ok(export::verify(&Handed(File::open(path)?), &options))
 }
 
@@ -152,6 +166,7 @@ fn about(out: &mut String, manifest: &Manifest, report: &Report) {
         "anchor",
         match report.pinned {
             true => "signed by the key you gave, or by one that took over from it on record".to_owned(),
+            false if report.witnessed.is_some() => "cosigned as your policy asks; give --key too".to_owned(),
             false => {
                 "none: self-consistent, key not pinned; give --key with a key you got elsewhere".to_owned()
             }
@@ -160,12 +175,17 @@ fn about(out: &mut String, manifest: &Manifest, report: &Report) {
     line(
         "tier",
         match report.cosignatures {
+            _ if report.witnessed.is_some() => format!(
+                "cosigned: a quorum of your policy, {}, has seen the first {} entries",
+                report.witnesses.join(", "),
+                report.witnessed.unwrap_or_default()
+            ),
             0 => {
                 "local only: a history written anew by whoever holds the ledger's key can't be told from this"
                     .to_owned()
             }
             count => {
-                format!("{count} signatures beside the ledger's own, whose they are was not checked here")
+                format!("{count} signatures beside the ledger's own; give --policy to see whose they are")
             }
         },
     );
@@ -182,7 +202,12 @@ fn about(out: &mut String, manifest: &Manifest, report: &Report) {
 pub fn evidence_json(report: &Report) -> String {
     let mut object = Object::new();
     object.insert("verdict", report.verdict().word().to_owned());
-    object.insert("anchor", if report.pinned { "key" } else { "none" });
+    let anchor = match (report.pinned, report.witnessed) {
+        (true, _) => "key",
+        (false, Some(_)) => "witnessed",
+        (false, None) => "none",
+    };
+    object.insert("anchor", anchor);
     if let Some(manifest) = &report.manifest {
         object.insert("manifest_sha256", hex(&manifest.sha256()));
         let text = manifest.to_text();
@@ -193,6 +218,9 @@ pub fn evidence_json(report: &Report) -> String {
     }
     object.insert("records", report.records);
     object.insert("cosignatures", report.cosignatures as u64);
+    let names = report.witnesses.iter().map(|name| Value::from(name.clone()));
+    object.insert("witnesses", Value::Array(names.collect()));
+    object.insert("witnessed", report.witnessed.map_or(Value::Null, Value::from));
     object.insert("anchors", report.anchors as u64);
     object.insert("timestamps", report.timestamps as u64);
     if let Some(old) = &report.predecessor {

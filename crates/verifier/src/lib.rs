@@ -16,10 +16,10 @@ use tlog::note::VerifierKey;
 pub use compare::{Compared, compare_files, compared_json, compared_text, is_comparable};
 pub use directory::Directory;
 pub use evidence::verify::{Anchor, Verdict, hold_against, hold_against_policy};
-pub use handed::{evidence_json, evidence_text, is_evidence_file, verify_evidence};
+pub use handed::{evidence_json, evidence_text, is_evidence_file, verify_evidence, verify_evidence_with};
 pub use output::{json, receipt_json, receipt_text, text};
 pub use predecessor::hold_predecessor;
-pub use receipt::{ReceiptReport, verify_receipt};
+pub use receipt::{ReceiptReport, verify_receipt, verify_receipt_with};
 
 /// Verifies the store in a directory.
 ///

@@ -10,7 +10,7 @@ use tlog::policy::Policy;
 use verifier::{
     Directory, Verdict, compare_files, compared_json, compared_text, default_keys, evidence_json,
     evidence_text, hold_against, hold_against_policy, hold_predecessor, is_comparable, is_evidence_file,
-    json, text, verify_dir, verify_evidence, verify_receipt,
+    json, text, verify_dir, verify_evidence_with, verify_receipt, verify_receipt_with,
 };
 
 const HELP: &str = "\
@@ -24,7 +24,8 @@ Usage: ledgerstone-verify [OPTIONS] PATH
   --keys DIR    key directory, to open payloads (default: PATH-keys, if it exists)
   --no-keys     do not open payloads
   --kept FILE   checkpoint or receipt kept from before, which the store must still hold
-  --policy FILE C2SP tlog-policy: witnesses that must have cosigned the store's witnessed checkpoints
+  --policy FILE C2SP tlog-policy: witnesses that must have cosigned the store's witnessed checkpoints,
+                what an evidence file selects, or the tree that a receipt is in
   --predecessor PATH  what is left of the ledger that this one continues: its store, an evidence file, a checkpoint
   --predecessor-key VKEY  verification key of that ledger, known from elsewhere
   --raw FILE    the bytes that were sent, to recompute a receipt's entry
@@ -142,10 +143,7 @@ fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {
         let kept = std::fs::read(file).map_err(|error| told(error.to_string()))?;
         hold_against(&Directory::new(path), &kept, &mut report).map_err(told)?;
     }
-    if let Some(file) = &args.policy {
-        let told = |error: String| format!("{}: {error}", file.display());
-        let policy = std::fs::read(file).map_err(|error| told(error.to_string()))?;
-        let policy = Policy::parse_bytes(&policy).map_err(|error| told(error.to_string()))?;
+    if let Some(policy) = policy(args)? {
         hold_against_policy(&Directory::new(path), &policy, &mut report);
     }
     if let Some(old) = &args.predecessor {
@@ -161,12 +159,16 @@ fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {
 
 fn run_evidence(path: &Path, args: &Args) -> Result<Verdict, String> {
     let bar = Bar::default();
-    let report = verify_evidence(path, args.key.as_ref(), &|done, total| bar.show(done, total));
+    let policy = policy(args)?;
+    let progress = |done, total| bar.show(done, total);
+    let report = verify_evidence_with(path, args.key.as_ref(), policy.as_ref(), &progress);
     let report = report.map_err(|error| format!("{}: {error}", path.display()))?;
     bar.clear();
     print(&if args.json { evidence_json(&report) + "\n" } else { evidence_text(&report) });
     Ok(match report.verdict() {
-        Verdict::Proven if args.require_anchor && !report.pinned => Verdict::Undecidable,
+        Verdict::Proven if args.require_anchor && !report.pinned && report.witnessed.is_none() => {
+            Verdict::Undecidable
+        }
         verdict => verdict,
     })
 }
@@ -175,9 +177,20 @@ fn run_receipt(path: &Path, args: &Args) -> Result<Verdict, String> {
     let read = |path: &Path| std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let receipt = read(path)?;
     let raw = args.raw.as_deref().map(read).transpose()?;
-    let report = verify_receipt(&receipt, raw.as_deref(), args.key.as_ref());
+    let report = match policy(args)? {
+        None => verify_receipt(&receipt, raw.as_deref(), args.key.as_ref()),
+        Some(policy) => verify_receipt_with(&receipt, raw.as_deref(), args.key.as_ref(), &policy),
+    };
     print(&if args.json { verifier::receipt_json(&report) + "\n" } else { verifier::receipt_text(&report) });
     Ok(report.verdict())
+}
+
+/// The policy that was given.
+fn policy(args: &Args) -> Result<Option<Policy>, String> {
+    let Some(file) = &args.policy else { return Ok(None) };
+    let told = |error: String| format!("{}: {error}", file.display());
+    let policy = std::fs::read(file).map_err(|error| told(error.to_string()))?;
+    Policy::parse_bytes(&policy).map(Some).map_err(|error| told(error.to_string()))
 }
 
 fn print(text: &str) {

@@ -98,6 +98,10 @@ pub fn receipt_text(report: &ReceiptReport) -> String {
     if let Some(size) = report.proven_in {
         out += &format!("  the entry is in the signed tree of {size} entries\n");
     }
+    if !report.witnesses.is_empty() {
+        out +=
+            &format!("  that tree is cosigned by a quorum of your policy: {}\n", report.witnesses.join(", "));
+    }
     for damage in &report.damage {
         out += &format!("  damage: {damage}\n");
     }
@@ -115,6 +119,7 @@ pub fn receipt_json(report: &ReceiptReport) -> String {
     object.insert("origin", report.origin.clone());
     object.insert("raw_checked", Value::Bool(report.raw_checked));
     object.insert("proven_in", report.proven_in.map_or(Value::Null, Value::from));
+    object.insert("witnesses", strings(&report.witnesses));
     object.insert("damage", strings(&report.damage));
     object.insert("undecided", strings(&report.undecided));
     let mut out = Vec::new();

@@ -74,7 +74,7 @@ TYPES = {
         shape(
             {
                 "party": text,
-                "reason": one_of("ahead", "conflict", "key"),
+                "reason": one_of("ahead", "conflict", "key", "behind"),
                 "size": decimal,
                 "stopped": boolean,
                 "detail": text,

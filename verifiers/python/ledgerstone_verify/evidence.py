@@ -74,6 +74,8 @@ class _Evidence:
         self.rows = Rows(report, manifest)
         self.e6 = report.check("E6", "")
         self.is_range = manifest["selection"]["kind"] == "range"
+        # Size and note of the earlier checkpoints.
+        self.earlier: list[tuple[int, Note]] = []
         about = "every index of the range is here, and nothing else" if self.is_range else "every record is in the tree"
         self.e7 = report.check("E7", about)
         self.e8 = report.check("E8", "what the ledger says about itself is in the tree")
@@ -323,6 +325,7 @@ class _Evidence:
             ):
                 raise Damaged("the checkpoint of size %d is not of this tree" % checkpoint.size)
             timestamps += len(anchor["timestamps"])
+            self.earlier.append((checkpoint.size, checkpoint.note))
         for change in history.changes if history else []:
             if change.checkpoint.note.text not in texts:
                 raise Damaged("no line for the checkpoint of %d entries that index %d holds" % (change.checkpoint.size, change.index))
@@ -336,9 +339,16 @@ class _Evidence:
             if self.known.policy is None:
                 e12.say("%d cosignatures, not checked: no policy was given" % cosignatures)
             else:
-                say_witnesses(e12, self.known.policy, self.checkpoint.note)
+                end = self.manifest["selection"]["end"]
+                seen = [(size, say_witnesses(e12, self.known.policy, note, size)) for size, note in self._signed()]
+                if not any(met and size >= end for size, met in seen):
+                    raise Undecidable("no checkpoint that covers the selection is cosigned by a quorum of the policy")
             if timestamps:
                 e12.say("%d time-stamp tokens, not checked here" % timestamps)
+
+    def _signed(self) -> list[tuple[int, Note]]:
+        """Size and note of the checkpoint, and of the earlier ones."""
+        return [(self.checkpoint.size, self.checkpoint.note), *self.earlier]
 
     def _ask_for_key(self, history: History | None) -> None:
         with self.report.check("E13", "the key is the one that the auditor knows") as e13:
@@ -362,9 +372,11 @@ def ask_for_key(check: Any, known: Known) -> list[Key]:
     return keys
 
 
-def say_witnesses(check: Any, policy: Policy, note: Note) -> bool:
+def say_witnesses(check: Any, policy: Policy, note: Note, size: int | None = None) -> bool:
     """Says who has cosigned, and whether they are enough."""
     seen = policy.judge(note)
+    if size is not None:
+        check.say("of %d entries:" % size)
     for name, time in seen.cosigned:
         check.say("cosigned by %s at %s" % (name, utc(time * 1000)))
     if seen.missing:

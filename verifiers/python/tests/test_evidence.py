@@ -76,9 +76,23 @@ class Good(unittest.TestCase):
         evidence = Evidence(LEDGER)
         evidence.checkpoint += witness.cosign(LEDGER.body(), 1763715700)
         policy = "witness w %s\nwitness x %s\ngroup g %s w x\nquorum g\n"
-        for threshold, said in (("any", "is met"), ("all", "is NOT met")):
-            parsed = Policy.parse((policy % (witness.vkey, other.vkey, threshold)).encode())
-            self.assertIn("quorum of the policy " + said, self.proven(evidence, Known(policy=parsed)).as_text())
+        parsed = Policy.parse((policy % (witness.vkey, other.vkey, "any")).encode())
+        self.assertIn("quorum of the policy is met", self.proven(evidence, Known(policy=parsed)).as_text())
+        parsed = Policy.parse((policy % (witness.vkey, other.vkey, "all")).encode())
+        report = judge(evidence, Known(policy=parsed))
+        self.assertEqual(report.verdict, "undecidable", report.as_text())
+        self.assertIn("quorum of the policy is NOT met", report.as_text())
+
+    def test_witnesses_of_an_earlier_checkpoint(self):
+        witness = Signer("witness.test/w", 21, 4)
+        policy = Policy.parse(("witness w %s\nquorum w\n" % witness.vkey).encode())
+        for size, verdict in ((20, "proven"), (19, "undecidable")):
+            evidence = Evidence(LEDGER, 5, 20)
+            anchor = evidence.anchor(size)
+            anchor["checkpoint"] += witness.cosign(LEDGER.body(size), 1763715700)
+            evidence.anchors = [anchor]
+            report = judge(evidence, Known(policy=policy))
+            self.assertEqual(report.verdict, verdict, report.as_text())
 
     def test_a_range_of_time(self):
         evidence = Evidence(LEDGER, 4, 20)

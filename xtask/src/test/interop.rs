@@ -44,6 +44,14 @@ pub fn witnessed(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     Ok(Done::Passed)
 }
 
+/// The program, cosigned by litewitness, omniwitness and its own witness.
+pub fn cosigners(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
+    let binary = program(shell)?;
+    let (binary, cache) = (binary.to_string_lossy(), shell.cache.to_string_lossy());
+    let script = ["scripts/interop/cosigners.py", "--cache", &cache, "--ledgerstone", &binary];
+    checked(shell.run(&mut shell.command("python3", &script)))
+}
+
 /// A log that the program has written and serves.
 pub fn program_log(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     let binary = program(shell)?;

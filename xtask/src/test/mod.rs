@@ -29,7 +29,7 @@ enum Done {
     Skipped(String),
 }
 
-const STEPS: [Step; 21] = [
+const STEPS: [Step; 22] = [
     Step { name: "tools", quick: true, run: tools::prepare },
     Step { name: "format", quick: true, run: format },
     Step { name: "tidy", quick: true, run: tidy },
@@ -42,6 +42,7 @@ const STEPS: [Step; 21] = [
     Step { name: "interoperation: timestamps", quick: false, run: interop::timestamps },
     Step { name: "interoperation: the witness", quick: false, run: interop::witness },
     Step { name: "drills with foreign witnesses", quick: false, run: interop::witnessed },
+    Step { name: "interoperation: other programs as witnesses", quick: false, run: interop::cosigners },
     Step { name: "interoperation: a log of the program", quick: false, run: interop::program_log },
     Step {
         name: "interoperation: the description of the interface",

@@ -91,6 +91,12 @@ fn ledgers(page: &mut Page, server: &Server, reads: &Reads, shown: &[usize], now
     );
     each(page, &|at| Some(f64::from(u8::from(reads.signing(at).reason().is_some()))));
     page.family(
+        "ledgerstone_signing_held_seconds",
+        Type::Gauge,
+        "For how long no checkpoint has been signed, while the write-ahead log grows; 0 if they are.",
+    );
+    each(page, &|at| Some(seconds(reads.signing(at).held_ms(now_ms))));
+    page.family(
         "ledgerstone_witnessed_entries",
         Type::Gauge,
         "Entries in the newest checkpoint that a quorum of witnesses cosigned; 0 without one.",

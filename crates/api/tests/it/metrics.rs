@@ -199,6 +199,9 @@ fn nobody_to_ask() -> anchor::Anchor {
         }
         fn release(&self) {}
         fn hold(&self, _: &str) {}
+        fn witnessed(&self) -> Option<String> {
+            None
+        }
         fn keep(&self, _: anchor::Head) -> Result<(), String> {
             Ok(())
         }

@@ -32,7 +32,7 @@ pub use medium::{Medium, Progress};
 pub use payloads::check_part;
 pub use report::{Anchor, Damage, DamageKind, LedgerReport, Report, Verdict};
 pub use stamps::Stamp;
-pub use witnessed::{hold_against_policy, judge, not_witnessed};
+pub use witnessed::{Cosigned, cosigned, hold_against_policy, judge, not_witnessed};
 
 /// How to verify.
 pub struct Settings<'a> {

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use tlog::checkpoint::{Checkpoint, UnverifiedCheckpoint};
+use tlog::checkpoint::{Checkpoint, CheckpointError, UnverifiedCheckpoint};
 use tlog::note::VerifierKey;
 use tlog::policy::Policy;
 
@@ -56,42 +56,66 @@ pub fn hold_against_policy(data: &dyn Medium, policy: &Policy, report: &mut Repo
     }
 }
 
+/// What the witnesses of a policy say of one checkpoint.
+pub struct Cosigned {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// Whether they are enough.
+    pub met: bool,
+    /// Names of those that have cosigned.
+    pub names: Vec<String>,
+}
+
+/// Checks the signature of the ledger and every cosignature by a witness of the policy.
+///
+/// # Errors
+/// One that is known does not hold, or the note is none.
+pub fn cosigned(
+    note: &[u8],
+    origin: &str,
+    keys: &[VerifierKey],
+    policy: &Policy,
+) -> Result<Cosigned, CheckpointError> {
+    let witnesses: Vec<VerifierKey> =
+        policy.witnesses().iter().map(|witness| witness.key().clone()).collect();
+    let verified = UnverifiedCheckpoint::parse(note)?.verify(origin, keys, &witnesses)?;
+    let quorum = policy.quorum(|key| {
+        let mut by_key = verified.cosignatures().iter().filter(|signature| signature.key() == key);
+        by_key.any(|signature| signature.timestamp().is_some_and(|time| time != 0))
+    });
+    let names = quorum.cosigned.iter().map(|witness| witness.name()).collect();
+    Ok(Cosigned { met: quorum.met, names, checkpoint: verified.checkpoint().clone() })
+}
+
 /// Checks the cosignatures on a witnessed checkpoint of ledger `at`; gives the checkpoint if a quorum cosigned it.
 pub fn judge(note: &[u8], at: usize, file: &str, policy: &Policy, report: &mut Report) -> Option<Checkpoint> {
     let ledger = &report.ledgers[at];
-    let keys: Vec<VerifierKey> = policy.witnesses().iter().map(|witness| witness.key().clone()).collect();
-    let verified = UnverifiedCheckpoint::parse(note).map_err(|error| error.to_string()).and_then(|note| {
-        let log = VerifierKey::parse(&ledger.vkey).map_err(|error| error.to_string())?;
-        note.verify(&ledger.origin, &[log], &keys).map_err(|error| error.to_string())
-    });
-    let verified = match verified {
-        Ok(verified) => verified,
+    let key = VerifierKey::parse(&ledger.vkey).map_err(|error| error.to_string());
+    let found =
+        key.and_then(|key| cosigned(note, &ledger.origin, &[key], policy).map_err(|error| error.to_string()));
+    let Cosigned { checkpoint, met, names } = match found {
+        Ok(found) => found,
         Err(error) => {
             report.damage.push(Damage::new(DamageKind::Signature, file, error));
             return None;
         }
     };
-    let cosigned = |key: &VerifierKey| {
-        let mut by_key = verified.cosignatures().iter().filter(|signature| signature.key() == key);
-        by_key.any(|signature| signature.timestamp().is_some_and(|time| time != 0))
-    };
-    let quorum = policy.quorum(cosigned);
-    let names: Vec<String> = quorum.cosigned.iter().map(|witness| witness.name()).collect();
-    let size = verified.checkpoint().size;
-    if !quorum.met {
+    if !met {
         report.undecided.push(format!(
-            "{file}: {} of the policy's witnesses have cosigned {size} entries, which is no quorum",
-            names.len()
+            "{file}: {} of the policy's witnesses have cosigned {} entries, which is no quorum",
+            names.len(),
+            checkpoint.size
         ));
         return None;
     }
+    let label = if ledger.name.is_empty() { &ledger.origin } else { &ledger.name };
     report.notes.push(format!(
-        "{}: {size} of {} entries are cosigned by a quorum of the policy: {}",
-        ledger.name,
+        "{label}: {} of {} entries are cosigned by a quorum of the policy: {}",
+        checkpoint.size,
         ledger.size,
         names.join(", ")
     ));
-    Some(verified.checkpoint().clone())
+    Some(checkpoint)
 }
 
 /// A ledger that no witness has cosigned: it matters if the policy names it, or if it names no ledgers.

@@ -17,15 +17,16 @@ impl<S: Source + ?Sized> Run<'_, S> {
         checkpoint: Option<&Checkpoint>,
         history: Option<&KeyHistory>,
     ) {
-        let (mut size, mut found, mut good, mut timestamps) = (None, Vec::new(), 0, 0);
+        let (mut size, mut found, mut good, mut timestamps) = (None, Vec::new(), Vec::new(), 0);
         let mut wanted: Vec<_> = history.iter().flat_map(|history| history.changes()).collect();
         let row = self.members.rows[ANCHORS].clone();
         let read = lines(self.source, &row, &mut |line, _, text| {
             let checked = anchor(text, history, manifest, checkpoint, &mut size);
             match checked {
-                Ok((earlier, tokens)) => {
-                    (good, timestamps) = (good + 1, timestamps + tokens);
+                Ok((earlier, anchor)) => {
+                    timestamps += anchor.timestamps.len();
                     wanted.retain(|change| change.statement.checkpoint() != earlier);
+                    good.push((earlier.size, anchor.checkpoint));
                 }
                 Err(error) => found.push(Damage::new(Check::Anchors, &row.name, error).line(line)),
             }
@@ -42,25 +43,29 @@ impl<S: Source + ?Sized> Run<'_, S> {
         }
         found.into_iter().for_each(|damage| self.report.find(damage));
         match &self.lost {
-            _ if history.is_some() || good == 0 => {}
+            _ if history.is_some() || good.is_empty() => {}
             Some(member) => self.report.unchecked(member, "who must have signed earlier checkpoints"),
             None => {
                 self.report.undecided("who must have signed earlier checkpoints can't be told".to_owned());
             }
         }
-        self.report.anchors = good;
+        self.report.anchors = good.len();
+        for (size, note) in history.iter().flat_map(|_| &good) {
+            let key = history.map(|history| history.in_force(*size).clone());
+            self.cosigned(&row.name, note.as_bytes(), manifest, key.as_slice());
+        }
         self.report.timestamps += timestamps;
     }
 }
 
-/// One line of `anchors.ndjson`. Returns its checkpoint, and how many timestamps it has.
+/// One line of `anchors.ndjson`. Returns its checkpoint as well.
 fn anchor(
     text: &[u8],
     history: Option<&KeyHistory>,
     manifest: &Manifest,
     checkpoint: Option<&Checkpoint>,
     size: &mut Option<u64>,
-) -> Result<(Checkpoint, usize), String> {
+) -> Result<(Checkpoint, Anchor), String> {
     let anchor = Anchor::parse(&[text, b"\n"].concat())?;
     let parsed =
         UnverifiedCheckpoint::parse(anchor.checkpoint.as_bytes()).map_err(|error| error.to_string())?;
@@ -80,5 +85,5 @@ fn anchor(
     }
     verify_consistency(earlier.size, manifest.size, &earlier.root, &manifest.root, &anchor.consistency)
         .map_err(|error| format!("the tree of the checkpoint does not begin with it: {error}"))?;
-    Ok((earlier, anchor.timestamps.len()))
+    Ok((earlier, anchor))
 }

@@ -100,9 +100,15 @@ impl<S: Source + ?Sized> Run<'_, S> {
         has_unknown: bool,
         vkey: Option<&VerifierKey>,
     ) {
-        let Some(key) = self.options.key else { return };
-        let is_earlier = history.is_some_and(|history| history.keys().any(|(_, known)| known == key));
-        if vkey == Some(key) || is_earlier {
+        let logs = self.options.policy.map_or(&[][..], |policy| policy.logs());
+        let given: Vec<&VerifierKey> =
+            self.options.key.into_iter().chain(logs.iter().map(|log| log.key())).collect();
+        if given.is_empty() {
+            return;
+        }
+        let is_earlier =
+            |key: &VerifierKey| history.is_some_and(|history| history.keys().any(|(_, known)| known == key));
+        if given.iter().any(|key| vkey == Some(*key) || is_earlier(key)) {
             self.report.pinned = true;
         } else if history.is_none() && has_unknown {
             let why = "whether the key that you gave is an earlier one of this ledger can't be told";

@@ -4,6 +4,7 @@
 //! bounded by a part for each thread. After damage it goes on as far as it can, since where the damage is matters too.
 
 mod anchors;
+mod cosigned;
 mod keys;
 mod members;
 mod order;
@@ -18,7 +19,7 @@ use std::io;
 use record::control::Control;
 use record::entry::{Entry, Kind};
 use record::facet::Facet;
-use tlog::{Hash, VerifierKey};
+use tlog::{Hash, Policy, VerifierKey};
 
 use crate::manifest::Manifest;
 use crate::zip::{Source, ZipError};
@@ -35,8 +36,8 @@ pub use said::papers;
 pub struct Options<'a> {
     /// The ledger's key, from somebody who is trusted.
     pub key: Option<&'a VerifierKey>,
-    /// Keys of witnesses.
-    pub witnesses: &'a [VerifierKey],
+    /// Witnesses whose cosignatures are wanted, and how many.
+    pub policy: Option<&'a Policy>,
     /// How many threads may work.
     pub threads: usize,
     /// Told records done and records in all.
@@ -45,7 +46,7 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { key: None, witnesses: &[], threads: 1, progress: &|_, _| {} }
+        Self { key: None, policy: None, threads: 1, progress: &|_, _| {} }
     }
 }
 
@@ -137,6 +138,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
         self.pinned(history.as_ref(), has_unknown, vkey);
         self.anchors(manifest, checkpoint.as_ref(), history.as_ref());
         self.report.history = history;
+        self.policy(manifest);
     }
 
     /// E6 for all parts, some at a time.

@@ -136,7 +136,9 @@ pub struct Report {
     pub records: u64,
     /// Signatures under the checkpoint beside the ledger's own.
     pub cosignatures: usize,
-    /// Names of the witnesses that were known and have cosigned.
+    /// Entries in the largest checkpoint of the file that a quorum of the policy has cosigned.
+    pub witnessed: Option<u64>,
+    /// Who of the policy has cosigned that one.
     pub witnesses: Vec<String>,
     /// Earlier checkpoints that are consistent.
     pub anchors: usize,

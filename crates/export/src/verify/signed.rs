@@ -1,4 +1,4 @@
-//! E2, E4 and E12: what is signed, and by whom.
+//! E2 and E4: what is signed, and by whom.
 
 use sha2::{Digest, Sha256};
 use tlog::{Checkpoint, UnverifiedCheckpoint, VerifierKey};
@@ -71,7 +71,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
         let keys = Vec::from_iter(vkey.cloned());
         let parsed = UnverifiedCheckpoint::parse(&note);
         let signatures = parsed.as_ref().map_or(0, |parsed| parsed.note().signatures().len());
-        let checked = parsed.clone().and_then(|parsed| parsed.verify(&manifest.origin, &keys, &[]));
+        let checked = parsed.and_then(|parsed| parsed.verify(&manifest.origin, &keys, &[]));
         let checkpoint = match checked {
             Ok(verified) => verified.checkpoint().clone(),
             Err(error) => {
@@ -83,16 +83,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
             self.find(Check::Checkpoint, "checkpoint", "another size or root than the manifest says");
         }
         self.report.cosignatures = signatures.saturating_sub(1);
-        if !self.options.witnesses.is_empty() {
-            match parsed.and_then(|parsed| parsed.verify(&manifest.origin, &keys, self.options.witnesses)) {
-                Ok(verified) => {
-                    let names =
-                        verified.cosignatures().iter().map(|signature| signature.key().name().to_owned());
-                    self.report.witnesses = names.collect();
-                }
-                Err(error) => self.find(Check::Witnesses, "checkpoint", error),
-            }
-        }
+        self.cosigned("checkpoint", &note, manifest, &keys);
         Some(checkpoint)
     }
 }

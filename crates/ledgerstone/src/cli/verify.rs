@@ -38,7 +38,7 @@ pub(crate) struct Verify {
     /// Verification key of that ledger, known from elsewhere
     #[arg(long, value_name = "VKEY", requires = "predecessor")]
     pub predecessor_key: Option<String>,
-    /// C2SP tlog-policy whose witnesses must have cosigned; for a directory or a server
+    /// C2SP tlog-policy whose witnesses must have cosigned
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// Be content with nothing less than a verification key, checkpoint, receipt or policy from elsewhere

@@ -84,7 +84,10 @@ fn of_witnesses(all: &Value, paint: Paint) -> String {
             let own = witness.get("own") == Some(&Value::Bool(true));
             let state = match (json::text(&witness, "trouble"), witness.get("alarm")) {
                 (_, Some(alarm)) if alarm.is_object() => {
-                    format!("refuses: {}", json::text(alarm, "reason").unwrap_or_default())
+                    match json::text(alarm, "reason").unwrap_or_default() {
+                        "behind" => "was set back".to_owned(),
+                        reason => format!("refuses: {reason}"),
+                    }
                 }
                 (Some(trouble), _) => trouble.to_owned(),
                 (None, _) if witness.get("size").is_some_and(Value::is_u64) => "good".to_owned(),

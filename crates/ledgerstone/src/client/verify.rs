@@ -51,17 +51,14 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
             "give a data directory, http://HOST:PORT of a server, an evidence file, a receipt or a proof",
         ));
     }
-    if policy.is_some() && (!path.is_dir() || mirror::is_mirror(path)) {
-        return Err(Failure::trouble("only a data directory or a server is held against a policy: --policy"));
-    }
     if mirror::is_mirror(path) {
-        let report = mirror::verify(path, key.as_ref(), &bar("entries"))?;
+        let report = mirror::verify(path, key.as_ref(), policy.as_ref(), &bar("entries"))?;
         return show_report(&args, report);
     }
     if path.is_dir() {
         directory(&args, path, key.as_ref(), policy.as_ref())
     } else {
-        file(&args, path, key.as_ref())
+        file(&args, path, key.as_ref(), policy.as_ref())
     }
 }
 
@@ -117,9 +114,14 @@ fn hold_predecessor(args: &Verify, report: &mut Report) -> Result<(), Failure> {
     held.map_err(Failure::trouble)
 }
 
-fn file(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Failure> {
+fn file(
+    args: &Verify,
+    path: &Path,
+    key: Option<&VerifierKey>,
+    policy: Option<&Policy>,
+) -> Result<(), Failure> {
     if verifier::is_evidence_file(path).about("read", path)? {
-        return handed(args, path, key);
+        return handed(args, path, key, policy);
     }
     let bytes = fs::read(path).about("read", path)?;
     if receipts::is_receipts_file(&bytes) {
@@ -129,6 +131,9 @@ fn file(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Fai
             )
             .hint(format!("give that file: ledgerstone verify {} --raw FILE", args.what)));
         };
+        if policy.is_some() {
+            return Err(Failure::trouble("a policy is for one receipt at a time: --policy"));
+        }
         let summary = receipts::verify(&bytes, raw, key)?;
         let verdict = anchored(args, summary.verdict(), key.is_some());
         return show(args, verdict, summary.json(verdict), &summary.text(verdict));
@@ -137,26 +142,37 @@ fn file(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Fai
         Some(raw) => Some(fs::read(raw).about("read", raw)?),
         None => None,
     };
-    let report = match bytes.starts_with(PROOF_HEADER) {
-        true => proof(&bytes, raw.as_deref(), key),
-        false => verifier::verify_receipt(bytes.trim_ascii_end(), raw.as_deref(), key),
+    let (whole, bytes) = (&bytes, bytes.trim_ascii_end());
+    let report = match (bytes.starts_with(PROOF_HEADER), policy) {
+        (true, policy) => proof(whole, raw.as_deref(), key, policy),
+        (false, None) => verifier::verify_receipt(bytes, raw.as_deref(), key),
+        (false, Some(policy)) => verifier::verify_receipt_with(bytes, raw.as_deref(), key, policy),
     };
     let verdict = anchored(args, report.verdict(), report.proven_in.is_some());
     show(args, verdict, verifier::receipt_json(&report), &verifier::receipt_text(&report))
 }
 
 /// Verifies an evidence file.
-fn handed(args: &Verify, path: &Path, key: Option<&VerifierKey>) -> Result<(), Failure> {
-    let report = evidence_report(path, key)?;
-    let verdict = anchored(args, report.verdict(), report.pinned);
+fn handed(
+    args: &Verify,
+    path: &Path,
+    key: Option<&VerifierKey>,
+    policy: Option<&Policy>,
+) -> Result<(), Failure> {
+    let report = evidence_report(path, key, policy)?;
+    let verdict = anchored(args, report.verdict(), report.pinned || report.witnessed.is_some());
     // Its texts are from outside, and spelt out already.
     show_spelt(args, verdict, &verifier::evidence_json(&report), &verifier::evidence_text(&report))
 }
 
 /// Verifies an evidence file, and shows how far it is.
-pub(crate) fn evidence_report(path: &Path, key: Option<&VerifierKey>) -> Result<export::Report, Failure> {
+pub(crate) fn evidence_report(
+    path: &Path,
+    key: Option<&VerifierKey>,
+    policy: Option<&Policy>,
+) -> Result<export::Report, Failure> {
     let bar = bar("records");
-    let report = verifier::verify_evidence(path, key, &|done, total| {
+    let report = verifier::verify_evidence_with(path, key, policy, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
@@ -165,7 +181,12 @@ pub(crate) fn evidence_report(path: &Path, key: Option<&VerifierKey>) -> Result<
 }
 
 /// Verifies a proof, which holds the receipt of its entry if `prove` wrote it.
-fn proof(bytes: &[u8], raw: Option<&[u8]>, key: Option<&VerifierKey>) -> ReceiptReport {
+fn proof(
+    bytes: &[u8],
+    raw: Option<&[u8]>,
+    key: Option<&VerifierKey>,
+    policy: Option<&Policy>,
+) -> ReceiptReport {
     let mut report = ReceiptReport::default();
     let proof = match TlogProof::parse(bytes) {
         Ok(proof) => proof,
@@ -205,6 +226,9 @@ fn proof(bytes: &[u8], raw: Option<&[u8]>, key: Option<&VerifierKey>) -> Receipt
             report.damage.push(error.to_string());
         }
         Err(error) => report.undecided.push(error.to_string()),
+    }
+    if let Some(policy) = policy {
+        report.hold_against_policy(Some(&proof.checkpoint), Some(key), policy);
     }
     report
 }

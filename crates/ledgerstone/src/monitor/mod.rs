@@ -193,7 +193,14 @@ impl Looking<'_> {
                 return Err("the mirror is of another history than the log".to_owned());
             }
             let walked = mirror.sync(&tree, from, note, &|done| bar.set_position(done));
-            walked.map_err(|error| error.to_string())
+            let walked = walked.map_err(|error| error.to_string())?;
+            if let (Some(policy), true) = (self.policy, walked.bad.is_empty()) {
+                let witnesses: Vec<_> = policy.witnesses().iter().map(|one| one.key().clone()).collect();
+                let (log, origin) = (self.place.source.as_ref(), self.place.origin());
+                let kept = mirror.keep_witnessed(log, &tree, origin, keys, &witnesses);
+                kept.map_err(|error| error.to_string())?;
+            }
+            Ok(walked)
         });
         bar.finish_and_clear();
         match synced {

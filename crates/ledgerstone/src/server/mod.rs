@@ -4,6 +4,7 @@ mod banner;
 pub(crate) mod directory;
 mod files;
 mod foreign;
+mod held;
 pub(crate) mod log;
 mod plan;
 mod scrub;

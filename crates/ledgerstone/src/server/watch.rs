@@ -7,6 +7,7 @@ use std::time::Duration;
 use env::Env;
 use ledger::{Engine, Status};
 
+use super::held::Reminder;
 use super::log::log;
 
 /// How often the state is asked for.
@@ -22,6 +23,7 @@ pub(super) fn watch(
 ) {
     let mut told = Status::Running;
     let mut look_at = Duration::ZERO;
+    let mut reminder = Reminder::default();
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(POLL) {
         let now = env.monotonic();
         if let Some(tls) = tls.filter(|_| now >= look_at) {
@@ -36,6 +38,7 @@ pub(super) fn watch(
             log(env, &sentence);
         }
         told = status;
+        reminder.look(engine, env.now_ms()).iter().for_each(|sentence| log(env, sentence));
     }
 }
 

@@ -146,6 +146,11 @@ impl Ledger for Gated {
         }
     }
 
+    fn witnessed(&self) -> Option<String> {
+        let witnessed = self.engine().ok()?.reads().witnessed(self.number)?;
+        Some(witnessed.note.clone())
+    }
+
     fn keep(&self, witnessed: Head) -> Result<(), String> {
         let Head { checkpoint, note } = witnessed;
         let witnessed = Witnessed { checkpoint, note, at_ms: self.env.now_ms() };

@@ -5,6 +5,7 @@
 mod auditors;
 mod busy;
 mod copies;
+mod cosigned;
 mod docs;
 mod evidence;
 mod fake;

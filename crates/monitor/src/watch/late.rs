@@ -5,11 +5,9 @@ use std::time::Duration;
 use tlog::{Policy, VerifiedCheckpoint, VerifierKey};
 
 use crate::finding::{Finding, Kind};
+use crate::mirror::WITNESSED;
 use crate::state::Progress;
 use crate::watch::{LookError, MAX_NOTE, Signed, Step, Watch};
-
-/// The checkpoint that a Ledgerstone server has cosigned by its witnesses.
-const WITNESSED: &str = "checkpoint.witnessed";
 
 impl Watch<'_> {
     /// What is late by now, also if the log could not be asked at all.

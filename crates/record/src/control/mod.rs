@@ -159,7 +159,7 @@ pub struct Clock {
     pub wall_ms: u64,
 }
 
-/// A witness refused a checkpoint of this ledger.
+/// A witness refused a checkpoint of this ledger, or was set back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Who refused: its key, as a C2SP vkey.
@@ -187,6 +187,8 @@ pub enum RefusalReason {
     Conflict,
     /// It does not take the ledger's signature.
     Key,
+    /// It says that it has cosigned less than it had: it was set back.
+    Behind,
 }
 
 /// An authority says when a checkpoint of this ledger existed: an RFC 3161 token over the checkpoint's signed text.

@@ -186,8 +186,12 @@ impl Payload for Clock {
     }
 }
 
-const REFUSALS: &[(&str, RefusalReason)] =
-    &[("ahead", RefusalReason::Ahead), ("conflict", RefusalReason::Conflict), ("key", RefusalReason::Key)];
+const REFUSALS: &[(&str, RefusalReason)] = &[
+    ("ahead", RefusalReason::Ahead),
+    ("conflict", RefusalReason::Conflict),
+    ("key", RefusalReason::Key),
+    ("behind", RefusalReason::Behind),
+];
 
 impl Payload for Refusal {
     const KIND: Kind = Kind::Cut;

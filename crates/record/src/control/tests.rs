@@ -67,8 +67,12 @@ fn control() -> impl Strategy<Value = (Kind, Control)> {
         .prop_map(|(file, offset, length, sha256)| Control::Cut(Cut { file, offset, length, sha256 }));
     let clock =
         (ms(), ms()).prop_map(|(expected_ms, wall_ms)| Control::Clock(Clock { expected_ms, wall_ms }));
-    let reason =
-        prop::sample::select(vec![RefusalReason::Ahead, RefusalReason::Conflict, RefusalReason::Key]);
+    let reason = prop::sample::select(vec![
+        RefusalReason::Ahead,
+        RefusalReason::Conflict,
+        RefusalReason::Key,
+        RefusalReason::Behind,
+    ]);
     let refusal = (text(), reason, any::<u64>(), of(any::<u64>()), of(text()), any::<bool>(), text())
         .prop_map(|(party, reason, size, claimed, note, stopped, detail)| {
             Control::Refusal(Refusal { party, reason, size, claimed, note, stopped, detail })

@@ -8,10 +8,11 @@ use record::entry::{Entry, Kind};
 use record::facet::Facet;
 use record::stored::{self, Opening};
 use sha2::{Digest, Sha256};
-use tlog::{Checkpoint, Hash, UnverifiedCheckpoint};
+use tlog::{Checkpoint, Hash, UnverifiedCheckpoint, VerifierKey};
 
 use crate::anchors::{Anchor, RangeProof};
 use crate::manifest::{MAX_TEXT, Manifest, Selection, in_order};
+use crate::note;
 use crate::people::{self, Told};
 use crate::row::{self, Reason, Record};
 use crate::tally::Tally;
@@ -286,6 +287,11 @@ impl<W: Write> Writer<W> {
         let manifest_sha256: [u8; 32] = Sha256::digest(&text).into();
         self.add("manifest.json", Method::Stored, &text)?;
         let note = sign(&manifest_sha256).map_err(WriteError::Request)?;
+        // A key that was changed meanwhile has signed it: nobody would take such a file.
+        let vkey =
+            VerifierKey::parse(&manifest.vkey).map_err(|error| WriteError::Request(error.to_string()))?;
+        note::check(note.as_bytes(), &manifest.origin, &manifest_sha256, &vkey)
+            .map_err(WriteError::Request)?;
         self.add("manifest.note", Method::Stored, note.as_bytes())?;
         Ok((self.archive.finish()?, Finished { manifest_sha256, manifest }))
     }

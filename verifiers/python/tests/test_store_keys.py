@@ -118,6 +118,13 @@ class Bad(Case):
             store.witnessed = Signer(store.ledger.origin, 7).sign(store.ledger.body())
             self.fails(store, "V4")
 
+    def test_the_checkpoint_is_by_the_key_that_comes_after_it(self):
+        ledger = some_ledger()
+        ledger.change_key(31)
+        store = Store(ledger, published=3)
+        store.checkpoint = ledger.signer.sign(ledger.body(3))
+        self.fails(store, "V4")
+
     def test_records_that_do_not_hold(self):
         stranger, root = Signer("stranger.test/1", 9), h(b"another")
 

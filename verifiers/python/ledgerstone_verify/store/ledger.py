@@ -122,7 +122,7 @@ class LedgerCheck:
         return history
 
     def _verify_signatures(self, checkpoint: Checkpoint | None) -> None:
-        """The register's key is the one in force, and has signed; or the one before, where a start was cut off."""
+        """The register's key is the one in force, and the checkpoint is by the one in force for its size."""
         try:
             if self.history is not None and self.history.in_force(self.row["size"]) != self.key:
                 raise Damaged("the register has another key than the one in force for %d entries" % self.row["size"])
@@ -131,15 +131,15 @@ class LedgerCheck:
         except Damaged as error:
             raise Damaged("ledgers/%s/checkpoint: %s" % (self.name, error))
 
-    def _verify_signature(self, checkpoint: Checkpoint, key: Key) -> None:
+    def _verify_signature(self, checkpoint: Checkpoint, registered: Key) -> None:
+        if self.history is not None:
+            return checkpoint.require(self.history.in_force(checkpoint.size))
         try:
-            return checkpoint.require(key)
+            checkpoint.require(registered)
         except Damaged:
             if self.store.register["stopped"]:
                 raise
-            if self.history is None:
-                raise Undecidable("%s: who must have signed the checkpoint is not known here" % self.name)
-            checkpoint.require(self.history.in_force(checkpoint.size))
+            raise Undecidable("%s: who must have signed the checkpoint is not known here" % self.name)
 
     def keys(self) -> list[Key]:
         """The register's, and those before it."""

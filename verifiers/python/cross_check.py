@@ -97,11 +97,19 @@ class Cross:
             server.wait(60)
             for name in ("data", "data-keys"):
                 shutil.copytree(at / name, at / name.replace("data", "cut", 1))
+        self.keys = [self.register("data")["ledgers"][0]["vkey"]]
+        if "\n  key " in self.ledgerstone("help"):
+            self.ledgerstone("key", "rotate", "--authority", "data-keys/main.authority.key", "--data", "data")
         with self.server("data", []):
             to = ("--server", self.url, "--data", "data")
             self.ledgerstone("append", "raw", "--wait", "committed", *to)
+            if self.has_evidence:
+                common = ("--case", "4711", "--purpose", "cross check", *to)
+                self.ledgerstone("evidence", "--from", 3, "--to", 300, "-o", "later.evidence", *common)
             time.sleep(3)
-        self.vkey = self.register("data")["ledgers"][0]["vkey"]
+        # The key that all but the last file are signed with, and the one that it changed to.
+        self.vkey = self.keys[0]
+        self.keys.append(self.register("data")["ledgers"][0]["vkey"])
 
     def export(self, to):
         common = ("--case", "4711", "--purpose", "cross check", *to)
@@ -183,9 +191,11 @@ class Cross:
             print("SKIPPED: this program writes no evidence")
             return
         key = ("--key", self.vkey)
-        for name in ("range", "held", "query"):
+        for name in ("range", "held", "query", "later"):
             path = self.folder / (name + ".evidence")
             self.agree(name, path, *key, expected="proven")
+            if name == "later":
+                self.agree("later, by the key in force", path, "--key", self.keys[-1], expected="proven")
             self.agree(name, path, expected="proven")
             whole = path.read_bytes()
             for _ in range(self.changes):
@@ -252,6 +262,8 @@ class Cross:
         for data in ("data", "cut"):
             at = self.folder / data
             self.agree(data, at, "--key", self.vkey, expected="proven")
+            if data == "data":
+                self.agree("data, by the key in force", at, "--key", self.keys[-1], expected="proven")
             files = sorted(path for path in at.rglob("*") if path.is_file() and path.stat().st_size)
             for _ in range(self.changes // 3):
                 self.change_store(data, at, self.draw.choice(files))

@@ -59,6 +59,45 @@ pub fn witnessed(name: &str) -> String {
     format!("{LEDGERS}/{name}/checkpoint.witnessed")
 }
 
+/// Directory of the checkpoints of a ledger that were time-stamped, with what stamps them.
+pub fn stamped_dir(name: &str) -> String {
+    format!("{LEDGERS}/{name}/stamped")
+}
+
+/// What lies there about a checkpoint of some size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stamped {
+    /// The signed note.
+    Checkpoint,
+    /// An RFC 3161 token with this SHA-256, which a record of the ledger holds too.
+    Token([u8; 32]),
+    /// What calendars of OpenTimestamps promised, and later the way to a block.
+    Ots,
+}
+
+/// Name of such a file.
+pub fn stamped_name(size: u64, what: Stamped) -> String {
+    match what {
+        Stamped::Checkpoint => format!("{size:020}.checkpoint"),
+        Stamped::Token(sha256) => format!("{size:020}-{}.der", crate::hex::encode(&sha256)),
+        Stamped::Ots => format!("{size:020}.ots"),
+    }
+}
+
+/// Size and kind of such a file from its name.
+pub fn parse_stamped_name(name: &str) -> Option<(u64, Stamped)> {
+    let (stem, end) = name.rsplit_once('.')?;
+    let (size, sha256) = stem.split_once('-').map_or((stem, None), |(size, sha256)| (size, Some(sha256)));
+    let what = match (end, sha256) {
+        ("checkpoint", None) => Stamped::Checkpoint,
+        ("ots", None) => Stamped::Ots,
+        ("der", Some(sha256)) => Stamped::Token(crate::hex::decode(sha256)?),
+        _ => return None,
+    };
+    let size = size.parse().ok()?;
+    (stamped_name(size, what) == name).then_some((size, what))
+}
+
 /// Path of a C2SP resource (`tile/...`) of a ledger.
 pub fn resource(name: &str, resource: &str) -> String {
     format!("{LEDGERS}/{name}/{resource}")

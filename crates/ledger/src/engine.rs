@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use env::Env;
-use evidence::layout;
+use evidence::layout::{self, Stamped};
 use record::control::{Gap, GapCause};
 use record::entry::Kind;
 use storage::{Disk, DiskObjects, Objects};
@@ -119,6 +119,14 @@ impl Engine {
     /// Storage failed: what was stored before is still there.
     pub fn keep_witnessed(&self, ledger: usize, witnessed: Witnessed) -> Result<(), Fault> {
         self.reads().keep_witnessed(ledger, witnessed)
+    }
+
+    /// Stores a checkpoint that was time-stamped, or what stamps it, durably beside the others of its size.
+    ///
+    /// # Errors
+    /// Storage failed: a file that was there before still is.
+    pub fn keep_stamped(&self, ledger: usize, size: u64, what: Stamped, bytes: &[u8]) -> Result<(), Fault> {
+        self.reads().keep_stamped(ledger, size, what, bytes)
     }
 
     /// What the engine is doing.

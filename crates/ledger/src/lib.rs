@@ -21,6 +21,7 @@ mod sealer;
 mod shared;
 mod signing;
 mod sources;
+mod stamped;
 mod threads;
 mod tiles;
 mod view;
@@ -29,6 +30,8 @@ mod writer;
 
 pub use core::Core;
 pub use engine::{Engine, Status};
+#[doc(no_inline)]
+pub use evidence::layout::Stamped;
 #[doc(no_inline)]
 pub use evidence::register::SourceState;
 pub use fault::{Damaged, Fault};

@@ -1,7 +1,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use evidence::layout;
+use evidence::layout::{self, Stamped};
 use record::entry::ENTRY_LEN;
 use tlog::NoteError;
 use tlog::hash::Hash;
@@ -13,6 +13,7 @@ use crate::publisher::sign_nothing;
 use crate::reader::{self, Next, StoredRecord};
 use crate::shared::Shared;
 use crate::signing::Signing;
+use crate::stamped;
 use crate::tiles::DiskTiles;
 use crate::view::Published;
 use crate::witnessed::{self, Witnessed};
@@ -130,6 +131,26 @@ impl Reads {
 
     pub(crate) fn keep_witnessed(&self, ledger: usize, witnessed: Witnessed) -> Result<(), Fault> {
         witnessed::keep(&self.shared, ledger, witnessed)
+    }
+
+    pub(crate) fn keep_stamped(
+        &self,
+        ledger: usize,
+        size: u64,
+        what: Stamped,
+        bytes: &[u8],
+    ) -> Result<(), Fault> {
+        stamped::keep(&self.shared, ledger, size, what, bytes)
+    }
+
+    /// What stamps checkpoints of the ledger, by rising size.
+    pub fn stamped(&self, ledger: usize) -> Result<Vec<(u64, Stamped)>, Fault> {
+        stamped::list(&self.shared, ledger)
+    }
+
+    /// A file that [`Reads::stamped`] names; `None` if it is not there.
+    pub fn read_stamped(&self, ledger: usize, size: u64, what: Stamped) -> Result<Option<Vec<u8>>, Fault> {
+        stamped::read(&self.shared, ledger, size, what)
     }
 
     /// The record of this index, `None` if there is no such durable entry.

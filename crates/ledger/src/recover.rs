@@ -142,7 +142,7 @@ fn load_register(
 fn remove_leftovers(disk: &dyn Disk) -> Result<(), Fault> {
     let mut dirs = vec![String::new(), layout::WAL.to_owned(), layout::SET_ASIDE.to_owned()];
     for ledger in disk.list(layout::LEDGERS).doing("looking for leftovers")? {
-        dirs.push(layout::ledger_dir(&ledger.name));
+        dirs.extend([layout::ledger_dir(&ledger.name), layout::stamped_dir(&ledger.name)]);
         dirs.extend([Class::Events, Class::Control].map(|class| layout::segment_dir(&ledger.name, class)));
     }
     for dir in dirs {

@@ -3,19 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::ask::{Answered, ask};
+use crate::calendars::Calendars;
+use crate::state::{CalendarStatus, News, Stamped, Status};
+use crate::{Entry, File, Head, Ledger, Options, TOLERANCE};
 use env::Env;
 use net::{Net, Url};
 use record::control::{Clock, Timestamp};
-use tlog::Checkpoint;
-
-use crate::ask::{Answered, ask};
-use crate::state::{News, Stamped, Status};
-use crate::{Entry, Ledger, Options, TOLERANCE};
 
 /// Pause after a first failure; it doubles up to the interval.
-const RETRY: Duration = Duration::from_secs(60);
+pub(crate) const RETRY: Duration = Duration::from_secs(60);
 
-/// Asks every authority about every ledger when it is time to.
+/// Asks every authority and every calendar about every ledger when it is time to.
 pub struct Rounds {
     options: Options,
     ledgers: Vec<Arc<dyn Ledger>>,
@@ -23,6 +22,7 @@ pub struct Rounds {
     env: Arc<dyn Env>,
     pairs: Vec<Pair>,
     shown: Arc<Mutex<Vec<Status>>>,
+    calendars: Calendars,
 }
 
 /// One authority and one ledger.
@@ -60,7 +60,8 @@ impl Rounds {
                 });
             }
         }
-        Self { options, ledgers, net, env, pairs, shown: Arc::new(Mutex::new(shown)) }
+        let calendars = Calendars::new(&ledgers, &options, net.clone(), env.clone());
+        Self { options, ledgers, net, env, pairs, shown: Arc::new(Mutex::new(shown)), calendars }
     }
 
     /// What shows how things stand.
@@ -73,7 +74,17 @@ impl Rounds {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks whatever is due; `tell` hears of ledger, authority and what came of it. Stops early if `enough` says so.
+    /// How things stand with each calendar and ledger.
+    pub fn calendars(&self) -> Vec<CalendarStatus> {
+        self.calendars.shown().lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What shows how things stand with calendars.
+    pub(crate) fn shown_calendars(&self) -> Arc<Mutex<Vec<CalendarStatus>>> {
+        self.calendars.shown()
+    }
+
+    /// Asks whatever is due; `tell` hears of ledger, authority or calendar, and what came of it. Stops early if `enough` says so.
     pub fn run_due(&mut self, enough: &dyn Fn() -> bool, tell: &mut dyn FnMut(&str, &str, &News)) {
         for at in 0..self.pairs.len() {
             if enough() {
@@ -83,6 +94,7 @@ impl Rounds {
                 self.step(at, self.options.timeout, tell);
             }
         }
+        self.calendars.run_due(enough, tell);
     }
 
     /// Asks about what is newest once more, for at most `patience` altogether: for when the server stops.
@@ -98,16 +110,18 @@ impl Rounds {
                 self.step(at, left.min(self.options.timeout), tell);
             }
         }
+        self.calendars.run_last(end, tell);
     }
 
     fn step(&mut self, at: usize, timeout: Duration, tell: &mut dyn FnMut(&str, &str, &News)) {
         let Pair { ledger, authority, stamped, .. } = self.pairs[at];
         let ledger = self.ledgers[ledger].clone();
-        let head = ledger.head().filter(|head| head.size > 0 && Some(head.size) != stamped);
-        let Some(head) = head else { return };
+        let is_new = |head: &Head| head.checkpoint.size > 0 && Some(head.checkpoint.size) != stamped;
+        let Some(head) = ledger.head().filter(is_new) else { return };
+        let Some(trusted) = &self.options.trusted else { return };
         let url = &self.options.authorities[authority];
         let (net, env) = (self.net.as_ref(), self.env.as_ref());
-        let answer = ask(url, &head, &self.options.trusted, timeout, net, env);
+        let answer = ask(url, &head.checkpoint, trusted, timeout, net, env);
         let authority = host(url);
         let outcome = match answer {
             Ok(answered) => self.enter(at, ledger.as_ref(), &authority, &head, &answered, tell),
@@ -117,7 +131,8 @@ impl Rounds {
         let pair = &mut self.pairs[at];
         match outcome {
             Ok(()) => {
-                (pair.due, pair.pause, pair.stamped) = (now + self.options.interval, RETRY, Some(head.size));
+                (pair.due, pair.pause, pair.stamped) =
+                    (now + self.options.interval, RETRY, Some(head.checkpoint.size));
             }
             Err(why) => {
                 pair.due = now + pair.pause.min(self.options.interval);
@@ -137,7 +152,7 @@ impl Rounds {
         at: usize,
         ledger: &dyn Ledger,
         authority: &str,
-        head: &Checkpoint,
+        head: &Head,
         answered: &Answered,
         tell: &mut dyn FnMut(&str, &str, &News),
     ) -> Result<(), String> {
@@ -148,9 +163,10 @@ impl Rounds {
             ledger.enter(Entry::Clock(clock.clone()));
             tell(ledger.name(), authority, &News::Clock(clock));
         }
+        let Head { checkpoint, note } = head;
         let record = Timestamp {
-            size: head.size,
-            root: *head.root.as_bytes(),
+            size: checkpoint.size,
+            root: *checkpoint.root.as_bytes(),
             authority: authority.to_owned(),
             gen_time_ms: info.gen_time_ms,
             accuracy_ms: info.accuracy.map(|accuracy| accuracy.ms()),
@@ -159,16 +175,22 @@ impl Rounds {
         if !ledger.enter(Entry::Timestamp(record.clone())) {
             return Err("the token could not be entered into the ledger".to_owned());
         }
+        // After the record, so that no file is there without one.
+        let files = [File::Checkpoint(note), File::Token(&record.token)];
+        let error = match files.into_iter().all(|file| ledger.keep(checkpoint.size, file)) {
+            true => None,
+            false => Some("the token is on record, and could not be stored beside the checkpoint".to_owned()),
+        };
         {
             let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
             let status = &mut shown[at];
             status.newest = Some(Stamped {
-                size: head.size,
+                size: checkpoint.size,
                 gen_time_ms: info.gen_time_ms,
                 valid_until_ms: answered.verified.valid_until.saturating_mul(1000),
             });
             status.tokens += 1;
-            status.error = None;
+            status.error = error;
             let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
             status.clock_off_ms = off.map(|wall_ms| signed(wall_ms) - signed(info.gen_time_ms));
         }
@@ -179,6 +201,6 @@ impl Rounds {
 }
 
 /// What an authority is called: its host, without user, path or query.
-fn host(url: &str) -> String {
+pub(crate) fn host(url: &str) -> String {
     Url::parse(url).map_or_else(|_| "invalid address".to_owned(), |url| url.authority)
 }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::rounds::Rounds;
-use crate::state::{News, Status};
+use crate::state::{CalendarStatus, News, Status};
 
 /// How often it is looked whether something has become due.
 const LOOK: Duration = Duration::from_millis(500);
@@ -22,12 +22,20 @@ pub struct Stamper {
 
 /// Shows how things stand; cheap to clone.
 #[derive(Clone)]
-pub struct Handle(Arc<Mutex<Vec<Status>>>);
+pub struct Handle {
+    authorities: Arc<Mutex<Vec<Status>>>,
+    calendars: Arc<Mutex<Vec<CalendarStatus>>>,
+}
 
 impl Handle {
     /// Each authority and ledger.
     pub fn status(&self) -> Vec<Status> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.authorities.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Each calendar and ledger.
+    pub fn calendars(&self) -> Vec<CalendarStatus> {
+        self.calendars.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -51,7 +59,7 @@ impl Stop {
 }
 
 impl Stamper {
-    /// Starts to ask; `tell` hears of ledger, authority and what came of it.
+    /// Starts to ask; `tell` hears of ledger, authority or calendar, and what came of it.
     ///
     /// # Errors
     /// No thread can be started.
@@ -60,7 +68,8 @@ impl Stamper {
         mut tell: impl FnMut(&str, &str, &News) + Send + 'static,
     ) -> io::Result<Self> {
         let stop = Arc::new(Stop::default());
-        let (handle, stopping) = (Handle(rounds.shown()), stop.clone());
+        let handle = Handle { authorities: rounds.shown(), calendars: rounds.shown_calendars() };
+        let stopping = stop.clone();
         let thread = std::thread::Builder::new().name("stamper".to_owned()).spawn(move || {
             loop {
                 rounds.run_due(&|| stopping.is_asked(), &mut tell);

@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "the other tests use the rest of it")]
 mod authority;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,11 +19,14 @@ use authority::{EC, Folder, Settings};
 
 const URL: &str = "https://tsa.example:444/stamp?a=b";
 
+mod calendars;
+
 #[derive(Default)]
 struct Memory {
     size: Mutex<u64>,
     entered: Mutex<Vec<Entry>>,
     full: Mutex<bool>,
+    files: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 impl Memory {
@@ -48,8 +52,10 @@ impl Ledger for Memory {
         "main"
     }
 
-    fn head(&self) -> Option<Checkpoint> {
-        Some(checkpoint(*self.size.lock().unwrap()))
+    fn head(&self) -> Option<Head> {
+        let checkpoint = checkpoint(*self.size.lock().unwrap());
+        let note = format!("{}\n— example.com/log AAAA\n", checkpoint.to_text());
+        Some(Head { checkpoint, note })
     }
 
     fn enter(&self, record: Entry) -> bool {
@@ -58,6 +64,31 @@ impl Ledger for Memory {
             self.entered.lock().unwrap().push(record);
         }
         !full
+    }
+
+    fn keep(&self, size: u64, file: File<'_>) -> bool {
+        let (name, bytes) = match file {
+            File::Checkpoint(note) => (format!("{size}.checkpoint"), note.as_bytes()),
+            File::Token(token) => (format!("{size}.der"), token),
+            File::Ots(ots) => (format!("{size}.ots"), ots),
+        };
+        let full = *self.full.lock().unwrap();
+        if !full {
+            self.files.lock().unwrap().insert(name, bytes.to_vec());
+        }
+        !full
+    }
+
+    fn ots(&self, most: usize) -> Vec<u64> {
+        let files = self.files.lock().unwrap();
+        let sizes = files.keys().filter_map(|name| name.strip_suffix(".ots")?.parse().ok());
+        let mut sizes: Vec<u64> = sizes.collect();
+        sizes.sort_unstable();
+        sizes.split_off(sizes.len().saturating_sub(most))
+    }
+
+    fn read_ots(&self, size: u64) -> Option<Vec<u8>> {
+        self.files.lock().unwrap().get(&format!("{size}.ots")).cloned()
     }
 }
 
@@ -92,7 +123,8 @@ impl Scene {
         }));
         let options = Options {
             authorities: vec![URL.to_owned()],
-            trusted: folder.authorities("ca.pem"),
+            trusted: Some(folder.authorities("ca.pem")),
+            calendars: Vec::new(),
             interval: Duration::from_secs(3600),
             timeout: Duration::from_secs(5),
         };
@@ -126,6 +158,8 @@ fn the_newest_checkpoint_is_stamped_every_hour_and_once_more_at_the_end() {
         .verify(&Expected { digest: &digest, nonce: None }, &scene.folder.authorities("ca.pem"))
         .unwrap();
     assert_eq!(verified.info.gen_time_ms, record.gen_time_ms);
+    assert_eq!(scene.memory.files.lock().unwrap()["1.der"], record.token);
+    assert!(scene.memory.files.lock().unwrap()["1.checkpoint"].starts_with(b"example.com/log\n1\n"));
 
     scene.memory.grow();
     assert_eq!(scene.run(), [], "the hour is not over");
@@ -210,7 +244,8 @@ fn a_stranger_is_not_believed_and_a_full_ledger_is_told() {
         vec![scene.memory.clone()],
         Options {
             authorities: vec![URL.to_owned()],
-            trusted: asked.authorities("ca.pem"),
+            trusted: Some(asked.authorities("ca.pem")),
+            calendars: Vec::new(),
             interval: Duration::from_secs(3600),
             timeout: Duration::from_secs(5),
         },

@@ -239,6 +239,7 @@ pub(crate) fn check_tree_files(
                     dirs.push(path);
                 }
             } else if ["checkpoint", "checkpoint.witnessed"].contains(&inside)
+                || is_stamped(inside)
                 || expected.contains(&path)
                 || is_full(inside, size, stopped)
             {
@@ -255,6 +256,11 @@ pub(crate) fn check_tree_files(
             }
         }
     }
+}
+
+/// Whether a path is that of a checkpoint that was time-stamped, or of what stamps it.
+fn is_stamped(path: &str) -> bool {
+    path.strip_prefix("stamped/").is_some_and(|name| layout::parse_stamped_name(name).is_some())
 }
 
 /// Whether a path is that of a full tile or bundle that a tree of this size has, or may soon have.

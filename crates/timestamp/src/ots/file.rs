@@ -83,6 +83,17 @@ impl DetachedFile {
         self.tree.promises()
     }
 
+    /// Returns the heights of the Bitcoin blocks that it says it leads to. Whether it does, each block's header tells:
+    /// [`DetachedFile::verify`].
+    pub fn blocks(&self) -> Vec<u64> {
+        let height = |(message, attestation): (&[u8], &Attestation)| match attestation {
+            // No header holds a root of another length.
+            Attestation::Bitcoin { height } if message.len() == 32 => Some(*height),
+            _ => None,
+        };
+        self.attestations().into_iter().filter_map(height).collect()
+    }
+
     /// Takes in a calendar's answer about `message`, one of those the tree has.
     pub fn add(&mut self, message: &[u8], answer: &Tree) -> Result<(), OtsError> {
         let found = self.tree.find(message);

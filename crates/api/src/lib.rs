@@ -31,6 +31,7 @@ mod search;
 mod serve;
 mod server;
 mod sources;
+mod stamps;
 mod statics;
 mod stream;
 mod tail;

@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use crate::server::Server;
 use crate::{
     alarms, append, events, handover, ledgers, metrics, openapi, proof, public, records, search, sources,
-    statics, tail, tokens, witnesses,
+    stamps, statics, tail, tokens, witnesses,
 };
 
 /// One route.
@@ -153,6 +153,8 @@ fn records() -> Vec<Route> {
     const TAIL: [Param; 2] =
         [text("q", "As for a search"), number("from", "First index; by default what comes next")];
     const RANGE: [Param; 2] = [number("from", "First index"), number("to", "Index after the last")];
+    const STAMPED: [Param; 1] =
+        [number("size", "At least so many entries, and no more than needed; by default the newest")];
     const EVIDENCE: &[(&str, &str, bool, &str)] = &[
         ("case", "string", true, "Case it is for"),
         ("purpose", "string", false, "What for; or the header Ledgerstone-Purpose"),
@@ -243,6 +245,14 @@ fn records() -> Vec<Route> {
             JSON,
             proof::consistency,
         ),
+        read(
+            "/v1/ledgers/{name}/timestamps",
+            Some(Action::Prove),
+            "A time-stamped checkpoint, with the tokens and the OpenTimestamps file over it",
+            &STAMPED,
+            JSON,
+            stamps::show,
+        ),
     ]
 }
 
@@ -287,6 +297,14 @@ fn administration() -> Vec<Route> {
             &[],
             JSON,
             witnesses::list,
+        ),
+        read(
+            "/v1/timestamps",
+            Some(Action::Ledgers),
+            "How the ledgers the token is for stand with time-stamp authorities and calendars",
+            &[],
+            JSON,
+            stamps::list,
         ),
         read(
             "/v1/sources",

@@ -1,4 +1,4 @@
-//! Connects the ledgers to the time-stamp authorities of the settings.
+//! Connects the ledgers to the time-stamp authorities and calendars of the settings.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,9 +11,9 @@ use env::Env;
 use ledger::{Engine, Entered, Pending, Request};
 use net::{HttpNet, Plain, TlsSettings, Url};
 use record::entry::Kind;
-use stamper::{Entry, Ledger, News, Options, Rounds, Stamper};
+use stamper::{Attested, Entry, File, Head, Ledger, News, Options, Rounds, Stamper};
 use timestamp::Authorities;
-use tlog::Checkpoint;
+use timestamp::ots::Attestation;
 
 use super::directory;
 use super::log::log;
@@ -21,6 +21,8 @@ use crate::failure::{About, Failure};
 use crate::settings::Settings;
 use crate::terminal::escape;
 
+/// Most calendars that are asked: one that is slow keeps the others waiting.
+const CALENDARS_MAX: usize = 16;
 /// Time from one round to the next unless it is set otherwise.
 const INTERVAL_S: u64 = 3600;
 /// How long an authority may take to answer.
@@ -33,9 +35,9 @@ const DURABLE: Duration = Duration::from_secs(10);
 /// # Errors
 /// An address or the file of certificates can't be used, or one is there without the other.
 pub(super) fn options(data: &Path, settings: &Settings) -> Result<Option<Options>, Failure> {
-    let (urls, ca) = match (&settings.timestamp_authorities, &settings.timestamp_ca) {
-        (None, None) => return Ok(None),
-        (Some(urls), Some(ca)) => (urls, data.join(ca)),
+    let (authorities, trusted) = match (&settings.timestamp_authorities, &settings.timestamp_ca) {
+        (None, None) => (Vec::new(), None),
+        (Some(urls), Some(ca)) => (urls.clone(), Some(trusted(data, &data.join(ca))?)),
         (None, _) => {
             return Err(Failure::trouble("the settings name timestamp.ca, and no timestamp.authorities"));
         }
@@ -45,16 +47,41 @@ pub(super) fn options(data: &Path, settings: &Settings) -> Result<Option<Options
                 .hint("nobody's token is believed without a certificate: see docs/time.md"));
         }
     };
-    for url in urls {
+    let calendars = calendars(settings.timestamp_calendars.as_deref().unwrap_or_default())?;
+    if authorities.is_empty() && calendars.is_empty() {
+        return Ok(None);
+    }
+    for url in &authorities {
         Url::parse(url)
             .map_err(|what| Failure::trouble(format!("timestamp.authorities: {what}: {}", escape(url))))?;
     }
-    directory::check_outside(data, &ca)?;
-    let bytes = fs::read(&ca).about("read", &ca)?;
-    let trusted = Authorities::parse(&bytes)
-        .map_err(|error| Failure::trouble(format!("timestamp.ca: {}: {error}", ca.display())))?;
     let interval = Duration::from_secs(settings.timestamp_interval_s.unwrap_or(INTERVAL_S));
-    Ok(Some(Options { authorities: urls.clone(), trusted, interval, timeout: TIMEOUT }))
+    Ok(Some(Options { authorities, trusted, calendars, interval, timeout: TIMEOUT }))
+}
+
+fn trusted(data: &Path, ca: &Path) -> Result<Authorities, Failure> {
+    directory::check_outside(data, ca)?;
+    let bytes = fs::read(ca).about("read", ca)?;
+    Authorities::parse(&bytes)
+        .map_err(|error| Failure::trouble(format!("timestamp.ca: {}: {error}", ca.display())))
+}
+
+/// Addresses of calendars, as they stand in the files that they write into.
+fn calendars(urls: &[String]) -> Result<Vec<String>, Failure> {
+    let wrong = |what: String| Failure::trouble(format!("timestamp.calendars: {what}"));
+    if urls.len() > CALENDARS_MAX {
+        return Err(wrong(format!("at most {CALENDARS_MAX} are asked: {}", urls.len())));
+    }
+    let mut calendars: Vec<String> = Vec::new();
+    for url in urls {
+        let url = url.trim_end_matches('/').to_owned();
+        Attestation::pending(&url).map_err(|error| wrong(format!("{error}: {}", escape(&url))))?;
+        if calendars.contains(&url) {
+            return Err(wrong(format!("named twice: {}", escape(&url))));
+        }
+        calendars.push(url);
+    }
+    Ok(calendars)
 }
 
 /// Starts to ask. That it can't is told and leaves a server that records all the same.
@@ -98,6 +125,12 @@ fn sentence(
         News::Stamped(record) => good.insert(pair).then(|| {
             format!("info: {ledger}: {authority} has time-stamped the checkpoint of {} entries", record.size)
         }),
+        News::Promised(size) => good.insert(pair).then(|| {
+            format!("info: {ledger}: {authority} will bring the checkpoint of {size} entries into a block")
+        }),
+        News::Attested(Attested { size, height }) => Some(format!(
+            "info: {ledger}: the checkpoint of {size} entries is in Bitcoin block {height}, says {authority}"
+        )),
         News::Failed(why) => {
             good.remove(&pair);
             Some(format!("warning: {ledger}: no timestamp by {authority}: {why}"))
@@ -122,8 +155,9 @@ impl Ledger for Stampable {
         &self.name
     }
 
-    fn head(&self) -> Option<Checkpoint> {
-        Some(self.engine.upgrade()?.reads().published(self.number)?.checkpoint.clone())
+    fn head(&self) -> Option<Head> {
+        let published = self.engine.upgrade()?.reads().published(self.number)?;
+        Some(Head { checkpoint: published.checkpoint.clone(), note: published.note.clone() })
     }
 
     fn enter(&self, record: Entry) -> bool {
@@ -143,5 +177,26 @@ impl Ledger for Stampable {
         });
         drop(engine);
         entered.recv_timeout(DURABLE).is_ok_and(|entered| entered.0)
+    }
+    fn keep(&self, size: u64, file: File<'_>) -> bool {
+        let Some(engine) = self.engine.upgrade() else { return false };
+        let (what, bytes) = match file {
+            File::Checkpoint(note) => (ledger::Stamped::Checkpoint, note.as_bytes()),
+            File::Token(token) => (ledger::Stamped::Token(timestamp::digest(token)), token),
+            File::Ots(ots) => (ledger::Stamped::Ots, ots),
+        };
+        engine.keep_stamped(self.number, size, what, bytes).is_ok()
+    }
+
+    fn ots(&self, most: usize) -> Vec<u64> {
+        let Some(engine) = self.engine.upgrade() else { return Vec::new() };
+        let stamped = engine.reads().stamped(self.number).unwrap_or_default();
+        let ots = stamped.into_iter().rev().filter(|(_, what)| *what == ledger::Stamped::Ots);
+        ots.map(|(size, _)| size).take(most).collect()
+    }
+
+    fn read_ots(&self, size: u64) -> Option<Vec<u8>> {
+        let reads = self.engine.upgrade()?.reads();
+        reads.read_stamped(self.number, size, ledger::Stamped::Ots).ok().flatten()
     }
 }

@@ -215,6 +215,13 @@ pub(crate) const KEYS: &[Key] = &[
                   ledger, at the start, at every interval and at the stop. They see its digest only. See docs/time.md.",
     },
     Key {
+        path: "timestamp.calendars",
+        kind: Kind::Urls,
+        default: "",
+        meaning: "Addresses of calendars (OpenTimestamps) that bring the digest of the newest checkpoint of each ledger \
+                  into a Bitcoin block, asked as often. They see a hash of it only. See docs/time.md.",
+    },
+    Key {
         path: "timestamp.ca",
         kind: Kind::Path,
         default: "",

@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub origin_host: Option<String>,
     pub timestamp_authorities: Option<Vec<String>>,
     pub timestamp_ca: Option<PathBuf>,
+    pub timestamp_calendars: Option<Vec<String>>,
     pub timestamp_interval_s: Option<u64>,
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
@@ -116,6 +117,9 @@ impl Settings {
                 ("origin_host", Setting::Text(value)) => settings.origin_host = Some(value),
                 ("timestamp.authorities", Setting::Names(value)) => {
                     settings.timestamp_authorities = Some(value);
+                }
+                ("timestamp.calendars", Setting::Names(value)) => {
+                    settings.timestamp_calendars = Some(value);
                 }
                 ("timestamp.ca", Setting::Text(value)) => settings.timestamp_ca = Some(value.into()),
                 ("timestamp.interval_s", Setting::Number(value)) => {

@@ -8,6 +8,7 @@ mod read;
 mod server;
 mod sources;
 mod succeed;
+mod timestamps;
 mod token;
 mod up;
 mod verify;
@@ -23,6 +24,7 @@ pub(crate) use read::{Access, Search, Show, Tail};
 pub(crate) use server::{Channel, Server};
 pub(crate) use sources::{AddSource, ListSources, OpenEpoch, Sources, SourcesVerb};
 pub(crate) use succeed::Succeed;
+pub(crate) use timestamps::Timestamps;
 pub(crate) use token::{AddToken, ListTokens, RevokeToken, Token, TokenVerb};
 pub(crate) use up::{Doctor, Status, Up};
 pub(crate) use verify::Verify;
@@ -128,6 +130,9 @@ Examples:
 
 Exit codes: 0 written, 1 there is no such event, 2 error.")]
     Receipt(Receipt),
+    /// Write a time-stamped checkpoint and what stamps it to files, for others to verify
+    #[command(after_help = timestamps::HELP)]
+    Timestamps(Timestamps),
     /// Write an evidence file, which verifies without a server, a network or trust in who made it
     #[command(after_help = evidence::HELP)]
     Evidence(Evidence),

@@ -1,5 +1,7 @@
 //! `doctor`: what this deployment proves and what it can't (DESIGN section 5), and what a careful operator would mend.
 
+mod stamps;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -63,6 +65,7 @@ pub(crate) fn run(args: cli::Doctor) -> Result<(), Failure> {
     if tier != Tier::LocalOnly {
         findings.extend(witnesses(&args.server));
     }
+    findings.extend(stamps::findings(&args.server));
     findings.extend(alarms(&args)?);
     let mend = findings.iter().filter(|finding| finding.level == Level::Mend).count();
     if args.server.json {

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Verb::Show(show) => client::show::run(show),
         Verb::Prove(prove) => client::prove::run(prove),
         Verb::Receipt(receipt) => client::prove::receipt(receipt),
+        Verb::Timestamps(args) => client::stamped::run(args),
         Verb::Evidence(evidence) => client::evidence::run(evidence),
         Verb::Verify(verify) => client::verify::run(verify),
         Verb::Monitor(args) => monitor::run(&args),

@@ -22,6 +22,14 @@ pub fn timestamps(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     checked(shell.run(&mut shell.command("python3", &script)))
 }
 
+/// A server with a calendar of OpenTimestamps, and what it writes verified by the client of others.
+pub fn calendars(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
+    let binary = program(shell)?;
+    let (binary, cache) = (binary.to_string_lossy(), shell.cache.to_string_lossy());
+    let script = ["scripts/interop/calendars.py", "--cache", &cache, "--ledgerstone", &binary];
+    checked(shell.run(&mut shell.command("python3", &script)))
+}
+
 /// The program's witness, fed by logs and clients of others.
 pub fn witness(shell: &Shell, _: &mut Counts) -> Result<Done, String> {
     let binary = program(shell)?;

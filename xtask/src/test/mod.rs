@@ -40,6 +40,7 @@ const STEPS: [Step; 22] = [
     Step { name: "advisories", quick: false, run: tools::advisories },
     Step { name: "interoperation: logs of the crate tlog", quick: false, run: interop::crate_logs },
     Step { name: "interoperation: timestamps", quick: false, run: interop::timestamps },
+    Step { name: "interoperation: calendars of OpenTimestamps", quick: false, run: interop::calendars },
     Step { name: "interoperation: the witness", quick: false, run: interop::witness },
     Step { name: "drills with foreign witnesses", quick: false, run: interop::witnessed },
     Step { name: "interoperation: other programs as witnesses", quick: false, run: interop::cosigners },

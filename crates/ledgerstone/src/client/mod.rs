@@ -8,6 +8,7 @@ pub(crate) mod prove;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod sources;
+pub(crate) mod stamped;
 pub(crate) mod status;
 pub(crate) mod tail;
 pub(crate) mod token;
@@ -24,6 +25,7 @@ mod timestamps;
 
 pub(crate) use find::{DEFAULT_LISTEN, reachable, read_token};
 pub(crate) use prove::parse_key;
+pub(crate) use stamped::span;
 
 use std::io::{BufRead, BufReader};
 use std::time::Duration;

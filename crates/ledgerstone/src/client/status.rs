@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Client, json};
+use super::{Client, json, stamped};
 use crate::cli::Status;
 use crate::failure::Failure;
 use crate::terminal::{self, Paint};
@@ -19,12 +19,13 @@ pub(crate) fn run(args: Status) -> Result<(), Failure> {
     };
     let ledgers = client.get_json("/v1/ledgers")?;
     let witnesses = client.get_json("/v1/witnesses")?;
+    let timestamps = client.get_json("/v1/timestamps")?;
     // Not every token that sees the ledgers sees these.
     let alarms = client.get_json("/v1/alarms").ok();
     if args.server.json {
         json::print(&json!({
             "server": client.base(), "status": status, "reason": health.get("reason"), "ledgers": ledgers,
-            "witnesses": witnesses, "alarms": alarms,
+            "witnesses": witnesses, "timestamps": timestamps, "alarms": alarms,
         }))?;
     } else {
         let paint = Paint::for_stdout();
@@ -33,10 +34,11 @@ pub(crate) fn run(args: Status) -> Result<(), Failure> {
         let rows: Vec<Vec<String>> =
             ledgers.as_array().map_or(&[][..], Vec::as_slice).iter().map(row).collect();
         terminal::print(&format!(
-            "{}: {word}\n\n{}{}{}",
+            "{}: {word}\n\n{}{}{}{}",
             client.base(),
             terminal::table(&COLUMNS, &rows, paint),
             of_witnesses(&witnesses, paint),
+            stamped::table(&timestamps, paint),
             alarms.as_ref().and_then(|alarms| summary(alarms, paint)).unwrap_or_default()
         ))?;
     }

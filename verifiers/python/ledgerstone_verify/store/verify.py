@@ -35,6 +35,7 @@ ABOUT = {
     "V14": "there is nothing unexpected",
 }
 _LOG_NAME = re.compile(r"[0-9]{16}\.wal")
+_STAMPED_NAME = re.compile(r"stamped/[0-9]{20}(\.checkpoint|\.ots|-[0-9a-f]{64}\.der)")
 _TORN_NAME = re.compile(r"([0-9]{16})-([0-9]{16})\.torn")
 
 
@@ -262,7 +263,7 @@ class Store:
         self.keys.verify_names(names)
 
     def _is_of_a_ledger(self, name: str, path: str) -> bool:
-        if path in ("checkpoint", "checkpoint.witnessed"):
+        if path in ("checkpoint", "checkpoint.witnessed") or _STAMPED_NAME.fullmatch(path):
             return True
         if path.startswith("tile/"):
             place = read_path(path[5:])

@@ -130,6 +130,12 @@ impl Calendars {
         let (ledger, submitted) = (self.tracks[at].ledger.clone(), self.tracks[at].submitted);
         let is_new = |head: &Head| head.checkpoint.size > 0 && Some(head.checkpoint.size) != submitted;
         let Some(Head { checkpoint, note }) = ledger.head().filter(is_new) else { return };
+        if ledger.read_ots(checkpoint.size).is_some() {
+            // An earlier run has done so, and may have more by now than a promise.
+            let track = &mut self.tracks[at];
+            (track.due, track.submitted) = (self.env.monotonic() + self.interval, Some(checkpoint.size));
+            return;
+        }
         let digest = timestamp::digest(checkpoint.to_text().as_bytes());
         let mut file = DetachedFile::start(digest, random(self.env.as_ref()));
         let commitment = file.commitment().unwrap_or_default();
@@ -161,9 +167,11 @@ impl Calendars {
             return;
         }
         (track.due, track.pause, track.submitted) = (now + interval, RETRY, Some(size));
-        // No calendar has a block within the minute.
-        track.ask_due = track.ask_due.max(now + RETRY.min(interval));
         let pending = track.pending.get_or_insert_default();
+        if pending.is_empty() {
+            // No calendar has a block within the minute.
+            track.ask_due = now + RETRY.min(interval);
+        }
         pending.insert(size);
         while pending.len() > FOLLOWED {
             pending.pop_first();

@@ -102,24 +102,17 @@ struct Scene {
 }
 
 impl Scene {
-    /// An hour between rounds, five seconds of patience, the clock as it is. It stands still except while the authority is
-    /// asked: then it catches up with the authority's, which is the machine's, however long the test took.
+    /// An hour between rounds, five seconds of patience, the clock as it is.
     fn new() -> Self {
         let folder = Arc::new(Folder::with_signer(EC, EC));
         let tsa = folder.clone();
-        let (real, last) = (SystemEnv::new(), Mutex::new(0));
-        let env = Arc::new(SimEnv::new(7, real.now_ms()));
-        let clock = env.clone();
         let net = Arc::new(ScriptedNet::with(move |request: &Request| {
             assert!(
                 request
                     .headers
                     .contains(&("content-type".to_owned(), "application/timestamp-query".to_owned()))
             );
-            let reply = tsa.reply(&request.body, &Settings::new("tsa"));
-            let now = real.monotonic().as_millis() as u64;
-            clock.advance(now - std::mem::replace(&mut *last.lock().unwrap(), now));
-            Ok(Answer::new(200, reply))
+            Ok(Answer::new(200, tsa.reply(&request.body, &Settings::new("tsa"))))
         }));
         let options = Options {
             authorities: vec![URL.to_owned()],
@@ -128,6 +121,7 @@ impl Scene {
             interval: Duration::from_secs(3600),
             timeout: Duration::from_secs(5),
         };
+        let env = Arc::new(SimEnv::new(7, SystemEnv::new().now_ms()));
         let memory = Arc::new(Memory::default());
         let ledgers: Vec<Arc<dyn Ledger>> = vec![memory.clone()];
         let rounds = Rounds::new(ledgers, options, net.clone(), env.clone() as Arc<dyn Env>);
@@ -165,15 +159,13 @@ fn the_newest_checkpoint_is_stamped_every_hour_and_once_more_at_the_end() {
     assert_eq!(scene.run(), [], "the hour is not over");
     scene.env.advance(3_600_000);
     // Now the authority is an hour behind: that is told, and its token kept all the same.
-    let asked_ms = scene.env.now_ms();
     let entered = scene.run();
     let [Entry::Clock(clock), Entry::Timestamp(record)] = &entered[..] else { panic!("{entered:?}") };
     assert_eq!(record.size, 2);
-    assert_eq!((clock.expected_ms, clock.wall_ms), (record.gen_time_ms, asked_ms));
+    assert_eq!((clock.expected_ms, clock.wall_ms), (record.gen_time_ms, scene.env.now_ms()));
     let status = &scene.rounds.status()[0];
     assert_eq!((status.tokens, status.errors, &status.error), (2, 0, &None));
-    // From when it was asked: what the authority took is not known to be ours.
-    assert!((3_540_000..3_610_000).contains(&status.clock_off_ms.unwrap()), "{status:?}");
+    assert!((3_590_000..3_610_000).contains(&status.clock_off_ms.unwrap()), "{status:?}");
     assert!(status.newest.as_ref().unwrap().valid_until_ms > scene.env.now_ms());
 
     scene.rounds.run_last(Duration::from_secs(1), &mut |_, _, _| {});
@@ -189,7 +181,7 @@ fn a_clock_that_agrees_again_is_told_no_more() {
     scene.memory.grow();
     scene.env.jump(-20_000);
     assert!(matches!(scene.run()[..], [Entry::Clock(_), Entry::Timestamp(_)]));
-    assert!(scene.rounds.status()[0].clock_off_ms.is_some_and(|off| (-21_000..-1_000).contains(&off)));
+    assert!(scene.rounds.status()[0].clock_off_ms.is_some_and(|off| (-21_000..-15_000).contains(&off)));
     scene.env.advance(3_600_000);
     scene.env.jump(20_000 - 3_600_000);
     scene.memory.grow();
@@ -274,7 +266,7 @@ fn on_a_thread_it_stamps_at_the_start_and_at_the_end() {
     let (told, heard) = std::sync::mpsc::channel();
     let stamper = Stamper::start(scene.rounds, move |_, _, news| drop(told.send(news.clone()))).unwrap();
     assert!(
-        matches!(heard.recv_timeout(Duration::from_secs(60)).unwrap(), News::Stamped(record) if record.size == 1)
+        matches!(heard.recv_timeout(Duration::from_secs(20)).unwrap(), News::Stamped(record) if record.size == 1)
     );
     assert_eq!(stamper.handle().status()[0].tokens, 1);
     scene.memory.grow();

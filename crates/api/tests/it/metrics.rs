@@ -148,18 +148,31 @@ fn unasked_authority() -> stamper::Rounds {
             "main"
         }
 
-        fn head(&self) -> Option<tlog::Checkpoint> {
+        fn head(&self) -> Option<stamper::Head> {
             None
         }
 
         fn enter(&self, _: stamper::Entry) -> bool {
             false
         }
+
+        fn keep(&self, _: u64, _: stamper::File<'_>) -> bool {
+            false
+        }
+
+        fn ots(&self, _: usize) -> Vec<u64> {
+            Vec::new()
+        }
+
+        fn read_ots(&self, _: u64) -> Option<Vec<u8>> {
+            None
+        }
     }
     let trusted = include_bytes!("../../../timestamp/tests/vectors/ca.pem");
     let options = stamper::Options {
         authorities: vec!["http://127.0.0.1:1".to_owned()],
-        trusted: timestamp::Authorities::parse(trusted).unwrap(),
+        trusted: Some(timestamp::Authorities::parse(trusted).unwrap()),
+        calendars: Vec::new(),
         interval: Duration::from_secs(3600),
         timeout: Duration::from_secs(1),
     };

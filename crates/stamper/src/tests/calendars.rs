@@ -135,15 +135,26 @@ fn what_an_earlier_run_left_is_followed_up() {
 
     let mut scene = Calendars::new(memory);
     scene.keeps(FIRST, 2, 800_006);
-    let news = scene.run();
+    // It is not submitted again: what is there may be more than a new promise.
     let attested = Attested { size: 2, height: 800_006 };
-    // The checkpoint is promised again, for this run has not promised it.
-    assert_eq!(news.len(), 2, "{news:?}");
-    let status = scene.rounds.calendars();
-    assert_eq!(status[0].newest, Some(Attested { size: 1, height: 800_000 }));
-    scene.env.advance(60_000);
-    scene.keeps(FIRST, 2, 800_006);
     assert_eq!(scene.run(), [told("first.example", News::Attested(attested))]);
+    let status = scene.rounds.calendars();
+    assert_eq!((status[0].newest, status[0].pending), (Some(attested), 0));
+    assert!(scene.net.calls().iter().all(|call| !call.url.ends_with("/digest")));
+}
+
+/// Promises are asked about though new ones come as often.
+#[test]
+fn new_promises_do_not_put_off_old_ones() {
+    let mut scene = Calendars::new(Arc::default());
+    for size in 1..=3 {
+        scene.memory.grow();
+        scene.run();
+        assert_eq!(scene.memory.ots(9).len(), size);
+        scene.env.advance(3_600_000);
+    }
+    let asked = scene.net.calls().iter().filter(|call| call.url.contains("/timestamp/")).count();
+    assert_eq!(asked, 2 * (2 + 3), "of two calendars, about two and then three");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A data key is wrapped under the wrapping key and lives in a file of its own, so that destroying it is
 //! removing that file, and reaches every copy of what it encrypts.
 
+use record::control::KeyChange;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -13,6 +14,10 @@ use crate::statefile;
 const WRAPPING: &str = "ledgerstone/wrapping-key/v1";
 const SIGNING: &str = "ledgerstone/signing-key/v1";
 const DATA: &str = "ledgerstone/data-key/v1";
+/// Line 1 of a signed change of a ledger's key.
+pub const CHANGE: &str = "ledgerstone/key-change/v1";
+/// Line 1 of a change that waits for the authority's signature: its `statement` is the text alone.
+pub const CHANGE_REQUEST: &str = "ledgerstone/key-request/v1";
 
 /// Formats the wrapping key's file.
 pub fn format_wrapping(key: &Key) -> Vec<u8> {
@@ -46,6 +51,24 @@ pub fn parse_signing(bytes: &[u8]) -> Result<(String, Zeroizing<[u8; 32]>, Strin
         (fields.str("name")?.to_owned(), Zeroizing::new(fields.hex("seed")?), fields.str("vkey")?.to_owned());
     fields.finish()?;
     Ok(key)
+}
+
+/// Formats a change of a ledger's key as a state file of this name, [`CHANGE`] or [`CHANGE_REQUEST`].
+pub fn format_change(name: &str, change: &KeyChange) -> Vec<u8> {
+    let value = Build::default().str("statement", &change.statement).str("checkpoint", &change.checkpoint);
+    statefile::format(name, &value.done())
+}
+
+/// Reads what [`format_change`] writes. Nothing in it is verified.
+pub fn parse_change(name: &str, bytes: &[u8]) -> Result<KeyChange, FieldError> {
+    let value = statefile::parse(name, bytes).map_err(|error| FieldError(error.to_string()))?;
+    let fields = Fields::of(&value)?;
+    let change = KeyChange {
+        statement: fields.str("statement")?.to_owned(),
+        checkpoint: fields.str("checkpoint")?.to_owned(),
+    };
+    fields.finish()?;
+    Ok(change)
 }
 
 /// A data key as the key store holds it.

@@ -140,6 +140,16 @@ pub mod keys {
         format!("{name}.signing.key")
     }
 
+    /// Path of the key that a ledger is to sign with next, until the change is through.
+    pub fn signing_next(name: &str) -> String {
+        format!("{name}.signing.next.key")
+    }
+
+    /// Path of a change of a ledger's signing key that the next start enters.
+    pub fn change(name: &str) -> String {
+        format!("{name}.key-change")
+    }
+
     /// Path of a ledger's authority key, which signs changes of the signing key and belongs off this machine.
     pub fn authority(name: &str) -> String {
         format!("{name}.authority.key")

@@ -6,8 +6,10 @@ use evidence::keys::{self, WrappedKey};
 use evidence::layout;
 use evidence::predecessor::Succession;
 use evidence::seal::{Key, Sealer};
+use record::control::KeyChange;
 use storage::{Disk, DiskObjects, Objects};
-use tlog::note::SigningKey;
+use tlog::KeyStatement;
+use tlog::note::{Note, SigningKey, VerifierKey};
 
 use crate::fault::{Doing, Fault};
 
@@ -147,7 +149,47 @@ impl KeyStore {
         self.disk.sync_dir("").doing("removing what a ledger continues")
     }
 
+    /// The signing key stored at `path`, if there is one.
+    pub(crate) fn signing_key_if_any(&self, path: &str) -> Result<Option<SigningKey>, Fault> {
+        match self.disk.len(path).doing("looking for a signing key")? {
+            Some(_) => self.signing_key(path).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The change of a ledger's signing key that waits to be entered, if there is one.
+    pub(crate) fn change(&self, name: &str) -> Result<Option<KeyChange>, Fault> {
+        let path = layout::keys::change(name);
+        let bytes = match self.disk.read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.doing("reading a change of a signing key")?,
+        };
+        keys::parse_change(keys::CHANGE, &bytes).map(Some).map_err(|error| Fault::damaged(path, error))
+    }
+
+    /// Puts the next signing key of a ledger into the place of the one before, which is gone from here then, and
+    /// forgets the change that told of it. `key`, the new one, has signed a published checkpoint.
+    pub(crate) fn finish_change(&self, name: &str, key: &VerifierKey) -> Result<(), Fault> {
+        let (next, signing) = (layout::keys::signing_next(name), layout::keys::signing(name));
+        // Another key under this name is being prepared for the change after this one.
+        if self.signing_key_if_any(&next)?.is_some_and(|next| next.verifying_key() == key) {
+            self.disk.rename(&next, &signing).doing("taking the next signing key")?;
+            self.disk.sync_dir("").doing("taking the next signing key")?;
+        }
+        if self.change(name)?.is_some_and(|change| names(&change, key)) {
+            self.disk.remove(&layout::keys::change(name)).doing("forgetting a change of a signing key")?;
+            self.disk.sync_dir("").doing("forgetting a change of a signing key")?;
+        }
+        Ok(())
+    }
+
     fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 16], Arc<Sealer>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a change is one to this key. Its signature is not looked at.
+pub(crate) fn names(change: &KeyChange, key: &VerifierKey) -> bool {
+    let text = Note::parse(change.statement.as_bytes()).map(|note| note.text().to_owned());
+    text.is_ok_and(|text| KeyStatement::parse(&text).is_ok_and(|statement| statement.key == *key))
 }

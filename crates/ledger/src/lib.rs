@@ -16,6 +16,7 @@ mod publisher;
 mod reader;
 mod reads;
 mod recover;
+mod rekey;
 mod request;
 mod sealer;
 mod shared;

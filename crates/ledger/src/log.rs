@@ -7,7 +7,7 @@ use evidence::layout;
 use evidence::register::{LedgerState, Registered, WalPosition};
 use evidence::verify::check_part;
 use evidence::wal::{self, FileHeader, Found, Part, Previous, Scan};
-use record::control::{Cut, Sealed, SourceRecord};
+use record::control::{Cut, Genesis, KeyChange, Sealed, SourceRecord};
 use record::entry::{ENTRY_LEN, Entry, Kind};
 use record::facet::Facet;
 use sha2::{Digest, Sha256};
@@ -16,6 +16,7 @@ use tlog::hash::leaf_hash;
 
 use crate::fault::{Doing, Fault};
 use crate::keystore::KeyStore;
+use crate::rekey::KeyRecords;
 use crate::shared::Shared;
 use crate::sources::Sources;
 use crate::view::WalRef;
@@ -39,6 +40,8 @@ pub(crate) struct LedgerReplay {
     pub end: LedgerEnd,
     /// `sealed` records of ranges that the register does not yet call sealed.
     pub recorded: Vec<Sealed>,
+    /// What is not sealed yet of what the ledger says about its keys.
+    pub keys: KeyRecords,
     sealed: u64,
 }
 
@@ -48,7 +51,7 @@ impl LedgerReplay {
         let received_ms = if state.sealed == state.size { state.received_ms } else { 0 };
         let sources = Sources::restore(&state.sources);
         let end = LedgerEnd { next: state.sealed, received_ms, sources };
-        Self { end, recorded: Vec::new(), sealed: state.sealed }
+        Self { end, recorded: Vec::new(), keys: KeyRecords::default(), sealed: state.sealed }
     }
 }
 
@@ -255,6 +258,8 @@ fn replay_part(
             Some(Payload::Sealed(record)) if record.first >= replay.sealed => {
                 replay.recorded.push(record.clone())
             }
+            Some(Payload::Genesis(genesis)) if index == 0 => replay.keys.genesis = Some(genesis.clone()),
+            Some(Payload::Key(change)) => replay.keys.changes.push((index, change.clone())),
             _ => {}
         }
         leaves.push(leaf_hash(bytes));
@@ -286,12 +291,15 @@ fn check_payloads(shared: &Shared, file: &LogFile, found: &Found<'_>) -> Result<
 enum Payload {
     Source(SourceRecord),
     Sealed(Sealed),
+    Genesis(Genesis),
+    Key(KeyChange),
 }
 
 /// The payloads of a part that recovery needs, by index.
 fn payloads(part: &Part<'_>) -> Result<BTreeMap<u64, Payload>, &'static str> {
     let kind = |entry: &[u8]| entry.get(1).copied().and_then(Kind::from_u8);
-    let needed = |kind: Option<Kind>| matches!(kind, Some(Kind::Source | Kind::Sealed));
+    let needed =
+        |kind: Option<Kind>| matches!(kind, Some(Kind::Source | Kind::Sealed | Kind::Genesis | Kind::Key));
     let mut payloads = BTreeMap::new();
     if !part.entries.chunks_exact(ENTRY_LEN).any(|entry| needed(kind(entry))) {
         return Ok(payloads);
@@ -306,6 +314,12 @@ fn payloads(part: &Part<'_>) -> Result<BTreeMap<u64, Payload>, &'static str> {
             }
             Some(Kind::Sealed) => {
                 Payload::Sealed(Sealed::parse(what).map_err(|_| "a sealed record is not one")?)
+            }
+            Some(Kind::Genesis) => {
+                Payload::Genesis(Genesis::parse(what).map_err(|_| "a genesis record is not one")?)
+            }
+            Some(Kind::Key) => {
+                Payload::Key(KeyChange::parse(what).map_err(|_| "a record of a new key is not one")?)
             }
             _ => continue,
         };

@@ -38,12 +38,19 @@ pub(crate) struct Publisher {
     settled: Vec<u64>,
     /// Ledgers whose tree is larger than their checkpoint, since they may not sign.
     withheld: BTreeSet<usize>,
+    /// Ledgers whose next key waits in the key directory until it has signed.
+    changing: BTreeSet<usize>,
 }
 
 impl Publisher {
     pub(crate) fn new(shared: Arc<Shared>, trees: Vec<Tree>, position: WalPosition) -> Self {
         let settled = vec![0; trees.len()];
-        Self { shared, trees, position, settled, withheld: BTreeSet::new() }
+        Self { shared, trees, position, settled, withheld: BTreeSet::new(), changing: BTreeSet::new() }
+    }
+
+    /// Finishes a change of the ledger's key once the new one has signed.
+    pub(crate) fn finish_change(&mut self, ledger: usize) {
+        self.changing.insert(ledger);
     }
 
     /// Size and root of a ledger's tree.
@@ -105,6 +112,10 @@ impl Publisher {
             Some(published) => {
                 published?;
                 self.withheld.remove(&ledger);
+                if self.changing.remove(&ledger) {
+                    let identity = &self.shared.ledgers[ledger];
+                    self.shared.keys.finish_change(&identity.name, identity.signing().verifying_key())?;
+                }
             }
             None => {
                 self.withheld.insert(ledger);
@@ -257,7 +268,7 @@ impl Publisher {
                 let reason = "the root recomputed from the bytes read back is another one: not signed";
                 return Err(Fault::damaged(layout::ledger_dir(&identity.name), reason));
             }
-            let origin = Origin::new(identity.signing.name());
+            let origin = Origin::new(&identity.origin);
             let origin = origin.map_err(|error| Fault::damaged(layout::ledger_dir(&identity.name), error))?;
             Ok((ledger, Checkpoint { origin, size, root }))
         };
@@ -274,6 +285,7 @@ impl Publisher {
                 let state = &mut register.ledgers[*ledger];
                 (state.size, state.root) = (checkpoint.size, checkpoint.root);
                 state.received_ms = self.trees[*ledger].received_ms;
+                state.vkey = self.shared.ledgers[*ledger].in_force(checkpoint.size).to_string();
             }
         })
     }
@@ -283,8 +295,13 @@ impl Publisher {
     fn sign_and_publish(&self, ledger: usize, checkpoint: Checkpoint) -> Result<(), Fault> {
         let (tree, identity) = (&self.trees[ledger], &self.shared.ledgers[ledger]);
         let disk = self.shared.disk.as_ref();
+        let key = identity.signing();
+        if identity.in_force(checkpoint.size) != key.verifying_key() {
+            let reason = "another key than the one held is in force for the checkpoint: not signed";
+            return Err(Fault::damaged(layout::ledger_dir(&identity.name), reason));
+        }
         let published = Published {
-            note: sign_checkpoint(&checkpoint, &identity.signing),
+            note: sign_checkpoint(&checkpoint, key),
             checkpoint,
             edge: tree.tiles.partials().map(|(tile, hashes)| (tile, hashes.to_vec())).collect(),
             bundle: tree.bundle.clone(),
@@ -359,9 +376,9 @@ impl Publisher {
 
 /// Signs the checkpoint of the empty tree. It says nothing, since every tree begins with it, so no gate keeps it.
 pub(crate) fn sign_nothing(identity: &LedgerIdentity) -> Result<String, Fault> {
-    let origin = Origin::new(identity.signing.name());
+    let origin = Origin::new(&identity.origin);
     let origin = origin.map_err(|error| Fault::damaged(layout::ledger_dir(&identity.name), error))?;
-    Ok(sign_checkpoint(&Checkpoint { origin, size: 0, root: empty_root() }, &identity.signing))
+    Ok(sign_checkpoint(&Checkpoint { origin, size: 0, root: empty_root() }, identity.signing()))
 }
 
 /// Drops the partial tiles and bundle of a size, but for those that the newest checkpoint also has.

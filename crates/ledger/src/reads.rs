@@ -5,6 +5,7 @@ use evidence::layout::{self, Stamped};
 use record::entry::ENTRY_LEN;
 use tlog::NoteError;
 use tlog::hash::Hash;
+use tlog::note::VerifierKey;
 use tlog::proof::{consistency_proof, inclusion_proof, root_from_tiles};
 use tlog::tile::{TILE_WIDTH, Tile, bundle_path, decode_bundle};
 
@@ -33,8 +34,11 @@ pub struct LedgerInfo {
     pub id: [u8; 32],
     /// Its origin.
     pub origin: String,
-    /// Its verification key.
+    /// Its verification key: the one that signs from now on.
     pub vkey: String,
+    /// All its keys, oldest first, each with the index of the record that brought it, 0 for the first: trees that are
+    /// larger are signed by it.
+    pub keys: Vec<(u64, VerifierKey)>,
 }
 
 /// How far a ledger has got.
@@ -58,8 +62,12 @@ impl Reads {
         let info = |identity: &crate::shared::LedgerIdentity| LedgerInfo {
             name: identity.name.clone(),
             id: identity.id,
-            origin: identity.signing.name().to_owned(),
-            vkey: identity.signing.verifying_key().to_string(),
+            origin: identity.origin.clone(),
+            vkey: identity.signing().verifying_key().to_string(),
+            keys: match identity.history() {
+                Some(history) => history.keys().map(|(index, key)| (index, key.clone())).collect(),
+                None => vec![(0, identity.signing().verifying_key().clone())],
+            },
         };
         self.shared.ledgers.iter().map(info).collect()
     }
@@ -278,7 +286,7 @@ impl Reads {
         manifest_sha256: &[u8; 32],
     ) -> Result<Option<String>, NoteError> {
         let identity = &self.shared.ledgers[ledger];
-        let (key, gates) = (&identity.signing, &self.shared.options.gates);
+        let (key, gates) = (identity.signing(), &self.shared.options.gates);
         gates.pass(&identity.name, || export::note::sign(key.name(), manifest_sha256, key)).transpose()
     }
 

@@ -8,12 +8,11 @@ use evidence::layout;
 use evidence::predecessor::{Predecessor, Succession};
 use evidence::register::{LedgerState, Registered, WalPosition};
 use evidence::segment::Class;
-use record::control::{Clock, Gap, GapCause, Genesis, Numbering};
+use record::control::{Clock, Gap, GapCause, Genesis, KeyChange, Numbering};
 use record::entry::Kind;
 use storage::{Disk, DiskObjects, DiskRegister, Register};
 use tlog::checkpoint::{Checkpoint, UnverifiedCheckpoint};
 use tlog::hash::Hash;
-use tlog::note::VerifierKey;
 use tlog::proof::root_from_tiles;
 use tlog::tile::{TILE_WIDTH, Tile, decode_tile, full_tiles, partial_width};
 use tlog::tree::{Frontier, TileStack};
@@ -24,6 +23,7 @@ use crate::keystore::KeyStore;
 use crate::log::{LedgerReplay, Log};
 use crate::options::Options;
 use crate::publisher::{Publisher, Tree, sweep_partials};
+use crate::rekey;
 use crate::request::{Pending, Request};
 use crate::sealer::Sealer;
 use crate::shared::{LedgerIdentity, RegisterCell, Shared};
@@ -78,6 +78,21 @@ pub(crate) fn open(
     let mut publisher = Publisher::new(shared.clone(), trees, before.wal);
     publisher.restore(&covered)?;
     check_sizes(&shared, &publisher, &before)?;
+    let mut entering = Vec::new();
+    for (ledger, state) in before.ledgers.iter().enumerate() {
+        let records = std::mem::take(&mut replays[ledger].keys);
+        let end = replays[ledger].end.next;
+        let change = match end {
+            0 => None,
+            _ => rekey::know(&shared, ledger, state, records, end, |size| {
+                root(&shared, &publisher, ledger, size)
+            })?,
+        };
+        if rekey::is_unfinished(&shared, ledger)? {
+            publisher.finish_change(ledger);
+        }
+        entering.push(change);
+    }
     for (ledger, state) in before.ledgers.iter().enumerate() {
         if let Some((checkpoint, note)) = check_checkpoint(&shared, &publisher, ledger, state)? {
             let published = publisher.published_before(ledger, checkpoint, note, before.written_ms)?;
@@ -93,7 +108,7 @@ pub(crate) fn open(
     let file = log.continue_in_new_file(&shared, &before, &mut beyond)?;
     let writer = Writer::new(shared.clone(), ends, file);
     let mut core = Core { shared: shared.clone(), writer, publisher, sealer, inbox: beyond };
-    core.commit(opening_records(&shared, &before, &log, now)?)?;
+    core.commit(opening_records(&shared, &before, &log, now, entering)?)?;
     // Durable: every genesis tells for itself what its ledger continues.
     for ledger in &before.ledgers {
         shared.keys.remove_succession(&ledger.name)?;
@@ -206,12 +221,7 @@ fn create_ledgers(
 }
 
 fn identity(state: &LedgerState, keys: &KeyStore) -> Result<LedgerIdentity, Fault> {
-    let path = layout::keys::signing(&state.name);
-    let signing = keys.signing_key(&path)?;
-    if signing.verifying_key().to_string() != state.vkey || signing.name() != state.origin {
-        return Err(Fault::damaged(path, "the signing key is not the ledger's"));
-    }
-    Ok(LedgerIdentity { name: state.name.clone(), id: state.id, signing })
+    Ok(LedgerIdentity::new(&state.name, state.id, rekey::registered_key(state, keys)?))
 }
 
 /// The tree as of the last sealed entry. Each partial tile is rebuilt from the full tiles below it, which were
@@ -275,9 +285,9 @@ fn check_checkpoint(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.doing("reading the checkpoint")?,
     };
-    let vkey = VerifierKey::parse(&state.vkey).map_err(|error| Fault::damaged(layout::REGISTER, error))?;
     let note = UnverifiedCheckpoint::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let note = note.verify(&state.origin, &[vkey], &[]).map_err(|error| damaged(error.to_string()))?;
+    let key = shared.ledgers[ledger].in_force(note.claimed().size).clone();
+    let note = note.verify(&state.origin, &[key], &[]).map_err(|error| damaged(error.to_string()))?;
     let Checkpoint { size, root, .. } = note.checkpoint();
     if *size > state.size {
         return Err(damaged(format!("the checkpoint is ahead of the register: {size} > {}", state.size)));
@@ -302,11 +312,21 @@ fn root(shared: &Shared, publisher: &Publisher, ledger: usize, size: u64) -> Res
 }
 
 /// What the server has to say about the time it did not run, and about new ledgers.
-fn opening_records(shared: &Shared, before: &Registered, log: &Log, now: u64) -> Result<Vec<Request>, Fault> {
+fn opening_records(
+    shared: &Shared,
+    before: &Registered,
+    log: &Log,
+    now: u64,
+    entering: Vec<Option<KeyChange>>,
+) -> Result<Vec<Request>, Fault> {
     let mut requests = Vec::new();
-    for (ledger, state) in before.ledgers.iter().enumerate() {
+    for ((ledger, state), change) in before.ledgers.iter().enumerate().zip(entering) {
         let mut entries = Vec::new();
         let mut control = |kind, draft| entries.push((kind, draft));
+        // The first of all: it was checked for the index that comes next.
+        if let Some(change) = change {
+            control(Kind::Key, change.to_draft());
+        }
         if shared.view.ledger(ledger).end == 0 {
             let continued = continued(shared, state)?;
             let note = continued.as_ref().map(|(_, old)| old.note.clone());

@@ -1,9 +1,10 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use env::Env;
 use evidence::register::Registered;
 use storage::{Disk, DiskObjects, DiskRegister, Held, Register};
-use tlog::note::SigningKey;
+use tlog::KeyHistory;
+use tlog::note::{SigningKey, VerifierKey};
 
 use crate::fault::{Doing, Fault};
 use crate::keystore::KeyStore;
@@ -26,7 +27,50 @@ pub(crate) struct Shared {
 pub(crate) struct LedgerIdentity {
     pub name: String,
     pub id: [u8; 32],
-    pub signing: SigningKey,
+    pub origin: String,
+    /// The key that the register names.
+    registered: SigningKey,
+    /// What the start has found out about its keys; nothing for a ledger without entries.
+    keys: OnceLock<LedgerKeys>,
+}
+
+/// The keys of a ledger that has entries.
+pub(crate) struct LedgerKeys {
+    /// All of them, those of a change that this start takes up included.
+    pub history: KeyHistory,
+    /// The key to sign with, if it is not the register's.
+    pub next: Option<SigningKey>,
+}
+
+impl LedgerIdentity {
+    pub(crate) fn new(name: &str, id: [u8; 32], registered: SigningKey) -> Self {
+        let origin = registered.name().to_owned();
+        Self { name: name.to_owned(), id, origin, registered, keys: OnceLock::new() }
+    }
+
+    /// Says what the ledger's keys are; once, at the start, before anything is signed.
+    pub(crate) fn know(&self, keys: LedgerKeys) {
+        // A second call can't come from the one start there is, and would change nothing.
+        let _ = self.keys.set(keys);
+    }
+
+    /// The key that signs from this start on.
+    pub(crate) fn signing(&self) -> &SigningKey {
+        self.keys.get().and_then(|keys| keys.next.as_ref()).unwrap_or(&self.registered)
+    }
+
+    /// The key that trees of `size` entries are signed by.
+    pub(crate) fn in_force(&self, size: u64) -> &VerifierKey {
+        match self.keys.get() {
+            Some(keys) => keys.history.in_force(size),
+            None => self.registered.verifying_key(),
+        }
+    }
+
+    /// All its keys; `None` for a ledger that had no entries when the store was opened.
+    pub(crate) fn history(&self) -> Option<&KeyHistory> {
+        self.keys.get().map(|keys| &keys.history)
+    }
 }
 
 /// The register as last written. Publisher and sealer both change it, each its own part.

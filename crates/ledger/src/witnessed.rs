@@ -58,8 +58,8 @@ pub(crate) fn restore(
         other => other.doing("reading the witnessed checkpoint")?,
     };
     let note = UnverifiedCheckpoint::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let (origin, key) = (identity.signing.name(), identity.signing.verifying_key().clone());
-    let note = note.verify(origin, &[key], &[]).map_err(|error| damaged(error.to_string()))?;
+    let key = identity.in_force(note.claimed().size).clone();
+    let note = note.verify(&identity.origin, &[key], &[]).map_err(|error| damaged(error.to_string()))?;
     let checkpoint = note.checkpoint().clone();
     match root(checkpoint.size)? {
         None => return Err(damaged(format!("witnesses saw more than the store holds: {}", checkpoint.size))),

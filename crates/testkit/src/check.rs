@@ -6,6 +6,7 @@
 mod events;
 mod keys;
 mod log;
+mod rekey;
 mod segments;
 mod strays;
 mod tree;
@@ -82,6 +83,8 @@ pub struct Summary {
     pub ledgers: BTreeMap<String, (u64, u64, u64)>,
     /// Write-ahead files.
     pub wal_files: usize,
+    /// Changes of signing keys, of all ledgers.
+    pub changes: usize,
     /// Torn tails that were set aside.
     pub set_aside: usize,
 }
@@ -124,12 +127,14 @@ impl Checker {
             }
             self.verify_records(&contents)?;
             let tree = tree::Tree::of(&contents.entries);
-            let published = tree::check(data, &keys, state, &tree)?;
+            let history = rekey::history(&contents, &tree)?;
+            let published = tree::check(data, &keys, state, (&tree, &history))?;
             cuts.extend(events::check(&contents, &sealed.files)?);
             if let Some(expected) = expected.0.get(&state.name) {
                 events::compare(&contents, expected)?;
                 tree::compare(&tree, &state.name, expected)?;
             }
+            summary.changes += history.changes().len();
             let sizes = (contents.entries.len() as u64, state.sealed, published);
             summary.ledgers.insert(state.name.clone(), sizes);
         }

@@ -4,12 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use env::{Clock, Env};
-use ledger::{Batch, Core, Fault, Options, Outcome, Pending, Prepared, Refusal, Request, SigningGates};
+use evidence::keys::{CHANGE, format_change};
+use evidence::layout;
+use ledger::{
+    Batch, Core, Fault, KeyStore, Options, Outcome, Pending, Prepared, Refusal, Request, SigningGates,
+};
 use record::commit::Seed;
-use record::control::{Heartbeat, Numbering};
+use record::control::{Heartbeat, KeyChange, Numbering};
 use record::entry::{ENTRY_LEN, Kind};
 use record::facet::Facet;
-use storage::Disk;
+use storage::{Disk, DiskObjects, Objects};
+use tlog::KeyStatement;
 use tlog::hash::leaf_hash;
 use tlog::proof::verify_inclusion;
 
@@ -135,6 +140,28 @@ impl Driver {
     pub fn kill(&mut self) {
         self.core = None;
         self.drain();
+    }
+
+    /// Prepares a change of a ledger's signing key, beside the engine: the next [`Driver::open`] enters it. False if nothing
+    /// was published yet that it could be bound to.
+    pub fn change_key(&mut self, ledger: usize) -> Result<bool, Fault> {
+        let name = LEDGERS[ledger];
+        let Some(published) = self.engine()?.reads().published(ledger) else { return Ok(false) };
+        let keys = KeyStore::open(self.keys.clone(), self.env.as_ref(), false)?;
+        let head = published.checkpoint.clone();
+        let origin = head.origin.to_string();
+        let key = keys.create_signing_key(self.env.as_ref(), &layout::keys::signing_next(name), &origin)?;
+        let authority = keys.signing_key(&layout::keys::authority(name))?;
+        let key = key.verifying_key().clone();
+        let statement = KeyStatement { origin: head.origin, size: head.size, root: head.root, key };
+        let change = KeyChange { statement: statement.sign(&authority), checkpoint: published.note.clone() };
+        let (path, bytes) = (layout::keys::change(name), format_change(CHANGE, &change));
+        let put = DiskObjects::new(self.keys.clone()).put(&path, &bytes);
+        put.map_err(|error| Fault::Storage {
+            doing: "placing a change of a key",
+            error: std::io::Error::other(error),
+        })?;
+        Ok(true)
     }
 
     /// What the clock has shown last.

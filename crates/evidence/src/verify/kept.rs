@@ -5,7 +5,6 @@ use record::entry::ENTRY_LEN;
 use record::receipt::Receipt;
 use tlog::checkpoint::UnverifiedCheckpoint;
 use tlog::hash::Hash;
-use tlog::note::VerifierKey;
 use tlog::proof::{TileSource, root_from_tiles};
 use tlog::tile::{TILE_WIDTH, Tile, bundle_path, decode_bundle, decode_tile};
 
@@ -68,10 +67,7 @@ pub(super) fn check_checkpoint(
     (file, what): (&str, &str),
     report: &mut Report,
 ) {
-    let verified = VerifierKey::parse(&ledger.vkey).map_err(|error| error.to_string());
-    let verified =
-        verified.and_then(|key| kept.verify(&ledger.origin, &[key], &[]).map_err(|error| error.to_string()));
-    let checkpoint = match verified {
+    let checkpoint = match ledger.verify(kept, &[]) {
         Ok(verified) => verified.checkpoint().clone(),
         Err(error) => {
             let detail = format!("the store's key is not the one that signed the {what} checkpoint: {error}");

@@ -4,6 +4,7 @@
 mod kept;
 mod medium;
 mod payloads;
+mod rekey;
 mod report;
 mod small;
 mod snapshot;
@@ -30,13 +31,13 @@ use tree::{LogEntries, RunSummary, TreeCheck, TreeResult};
 pub use kept::hold_against;
 pub use medium::{Medium, Progress};
 pub use payloads::check_part;
-pub use report::{Anchor, Damage, DamageKind, LedgerReport, Report, Verdict};
+pub use report::{Anchor, Damage, DamageKind, LedgerKey, LedgerReport, Report, Verdict};
 pub use stamps::Stamp;
 pub use witnessed::{Cosigned, cosigned, hold_against_policy, judge, not_witnessed};
 
 /// How to verify.
 pub struct Settings<'a> {
-    /// A verification key from outside: one of the ledgers must be signed by it.
+    /// A verification key from outside: it must be the key in force of one of the ledgers, or an earlier one.
     pub key: Option<&'a VerifierKey>,
     /// Threads to use.
     pub threads: usize,
@@ -128,7 +129,7 @@ fn verify_once(
     }
     small::check_set_aside(data, &cuts, snapshot.registered.stopped, &mut report);
     if let Some(key) = settings.key
-        && report.ledgers.iter().all(|ledger| ledger.vkey != key.to_string())
+        && report.ledgers.iter().all(|ledger| !ledger.knows(&key.to_string()))
     {
         let detail = "no ledger of this store is signed by the key that was given";
         report.damage.push(Damage::new(DamageKind::Signature, layout::REGISTER, detail));
@@ -210,8 +211,22 @@ impl LedgerCheck<'_> {
     fn run(&self, report: &mut Report) -> (LedgerReport, Vec<record::control::Cut>) {
         let state = self.state;
         let told = report.damage.len();
-        let (size, root) = self.signed_head(report);
         let stopped = self.snapshot.registered.stopped;
+        let ledger = Ledger { name: &state.name, id: &state.id };
+        // What the ledger says of its keys comes first: it tells whose signature the checkpoint must have.
+        let (mut payloads, segments) = payloads::check_segments(
+            self.data,
+            &ledger,
+            state.sealed,
+            stopped,
+            self.keys,
+            self.settings.threads,
+        );
+        payloads.join(self.check_log_payloads(&ledger));
+        let mut key_damage = Vec::new();
+        let keys = rekey::Keys::of(state, &mut payloads.claims, &mut key_damage);
+        let lost = !payloads.damage.is_empty() || !report.damage.is_empty();
+        let (size, root) = self.signed_head(&keys, lost, report);
         let parts = self.log.iter().flat_map(LogFile::groups).flat_map(|found| &found.group.parts);
         let parts = parts.filter(|part| part.ledger == state.id);
         let log = LogEntries(parts.map(|part| (part.first, part.entries)).collect());
@@ -228,7 +243,6 @@ impl LedgerCheck<'_> {
             progress: self.settings.progress,
         };
         let mut tree = check.run();
-        let ledger = Ledger { name: &state.name, id: &state.id };
         self.check_roots(&tree, size, root, report);
         // Without a signature over them, no entries are as they were signed.
         let unsigned =
@@ -243,15 +257,6 @@ impl LedgerCheck<'_> {
         let events = tree.summary.events;
         let (uncommitted, tail) = self.check_log_entries(&mut tree, size, report);
         small::check_tree_files(self.data, state, size, stopped, &tree, report);
-        let (mut payloads, segments) = payloads::check_segments(
-            self.data,
-            &ledger,
-            state.sealed,
-            stopped,
-            self.keys,
-            self.settings.threads,
-        );
-        payloads.join(self.check_log_payloads(&ledger));
         // A payload that lies in the log and in a segment, or was carried forward, counts once.
         let end = self.parts().iter().map(|(_, _, part)| part.end()).max().unwrap_or(0);
         let in_log =
@@ -259,6 +264,10 @@ impl LedgerCheck<'_> {
         self.check_claims(&payloads, &segments, report);
         if tree.damage.is_empty() && tail.is_empty() {
             self.check_timestamps(&mut payloads, &tree, size, report);
+            let root = |of: u64| tree.root_of_first(self.data, &state.name, of);
+            let (wrong, undecided) = keys.check_trees((&state.name, size), root);
+            key_damage.extend(wrong);
+            report.undecided.extend(undecided);
             report.damage.extend(tree.summary.damage(&state.name));
         }
         if let Some(index) = tree.summary.unknown {
@@ -270,7 +279,11 @@ impl LedgerCheck<'_> {
         let mut damage = tree.damage;
         damage.extend(tail);
         damage.extend(payloads.damage);
+        damage.extend(key_damage);
         report.damage.extend(damage);
+        if !lost && !payloads.claims.keys.is_empty() {
+            report.damage.extend(keys.check_register(state));
+        }
         report.damage[told..].iter_mut().for_each(|damage| self.date(damage));
         let touched = report.damage[told..].iter().filter_map(|damage| damage.entries.as_ref());
         let touched = touched.map(|(_, first, _)| *first).chain(unsigned.then_some(0)).min();
@@ -281,20 +294,24 @@ impl LedgerCheck<'_> {
         report.shown.extend(shown.map(|(index, note)| (state.name.clone(), index, note)));
         let genesis_continues =
             payloads.claims.genesis.as_ref().and_then(|genesis| Predecessor::of(genesis).ok().flatten());
-        let anchored = self.settings.key.is_some_and(|key| key.to_string() == state.vkey);
-        let ledger = LedgerReport {
+        let mut ledger = LedgerReport {
             name: state.name.clone(),
             origin: state.origin.clone(),
             vkey: state.vkey.clone(),
+            keys: keys.told(state, state.size),
             size,
             root: root.map(|root| root.to_base64()).unwrap_or_default(),
             events,
             payloads: payloads.in_segments + in_log,
             uncommitted,
-            anchor: if anchored { Anchor::Key } else { Anchor::None },
             predecessor: genesis_continues,
+            anchor: Anchor::None,
             good_below: touched.unwrap_or(size).min(size),
         };
+        report.notes.extend(ledger.key_changes());
+        if self.settings.key.is_some_and(|key| ledger.knows(&key.to_string())) {
+            ledger.anchor = Anchor::Key;
+        }
         (ledger, payloads.claims.cuts)
     }
 
@@ -329,7 +346,7 @@ impl LedgerCheck<'_> {
     }
 
     /// Size and root of the checkpoint. If its signature does not hold, the register's.
-    fn signed_head(&self, report: &mut Report) -> (u64, Option<Hash>) {
+    fn signed_head(&self, keys: &rekey::Keys, lost: bool, report: &mut Report) -> (u64, Option<Hash>) {
         let path = layout::checkpoint(&self.state.name);
         let fallback = (self.state.size, Some(self.state.root));
         let Some(note) = self.note else {
@@ -340,13 +357,10 @@ impl LedgerCheck<'_> {
             }
             return if self.state.size > 0 && due { fallback } else { (0, Some(tlog::hash::empty_root())) };
         };
-        let vkey = match VerifierKey::parse(&self.state.vkey) {
-            Ok(vkey) => vkey,
-            Err(error) => {
-                report.damage.push(Damage::new(DamageKind::Format, layout::REGISTER, error));
-                return fallback;
-            }
-        };
+        if let Err(error) = VerifierKey::parse(&self.state.vkey) {
+            report.damage.push(Damage::new(DamageKind::Format, layout::REGISTER, error));
+            return fallback;
+        }
         let verified = UnverifiedCheckpoint::parse(note)
             .map_err(|error| (DamageKind::Format, error.to_string()))
             .and_then(|note| {
@@ -355,8 +369,9 @@ impl LedgerCheck<'_> {
                         "the local checkpoint holds more than the signature of its ledger".to_owned();
                     return Err((DamageKind::Unexpected, detail));
                 }
-                note.verify(&self.state.origin, &[vkey], &[])
-                    .map_err(|error| (DamageKind::Signature, error.to_string()))
+                let signed = |error: String| (DamageKind::Signature, error);
+                let key = keys.in_force(note.claimed().size, lost).map_err(signed)?;
+                note.verify(&self.state.origin, &[key], &[]).map_err(|error| signed(error.to_string()))
             });
         match verified {
             Ok(verified) => (verified.checkpoint().size, Some(verified.checkpoint().root)),
@@ -519,8 +534,11 @@ impl LedgerCheck<'_> {
         let path = |file: &str| layout::resource(&state.name, file);
         match &claims.genesis {
             Some(genesis) => {
-                let says = (genesis.ledger_id, &genesis.origin, &genesis.log_vkey, genesis.table_hash);
-                if says != (state.id, &state.origin, &state.vkey, record::facet::table_hash()) {
+                let says = (genesis.ledger_id, &genesis.origin, genesis.table_hash);
+                let mut same = says == (state.id, &state.origin, record::facet::table_hash());
+                // Where the key has changed, the records of that are held against the register.
+                same &= !claims.keys.is_empty() || genesis.log_vkey == state.vkey;
+                if !same {
                     let detail = format!("{}: the genesis entry names another ledger", state.name);
                     report.damage.push(Damage::new(DamageKind::Contradiction, layout::REGISTER, detail));
                 }

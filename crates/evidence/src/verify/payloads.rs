@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use record::control::{Control, ControlError, Cut, Genesis, Refusal, Sealed, Timestamp};
+use record::control::{Control, ControlError, Cut, Genesis, KeyChange, Refusal, Sealed, Timestamp};
 use record::entry::{ENTRY_LEN, Entry};
 use record::facet::Facet;
 use record::stored;
@@ -83,6 +83,8 @@ pub(crate) struct Claims {
     pub timestamps: Vec<(u64, Timestamp)>,
     /// Notes that witnesses showed against the ledger, by index.
     pub shown: Vec<(u64, String)>,
+    /// By index.
+    pub keys: Vec<(u64, KeyChange)>,
 }
 
 impl Claims {
@@ -97,6 +99,7 @@ impl Claims {
             Ok(Control::Cut(cut)) => self.cuts.push(cut),
             Ok(Control::Timestamp(stamp)) => self.timestamps.push((index, stamp)),
             Ok(Control::Refusal(Refusal { note: Some(note), .. })) => self.shown.push((index, note)),
+            Ok(Control::Key(change)) => self.keys.push((index, change)),
             // A payload of a later version is what its entry commits to; what it means is not for this check.
             Ok(_) | Err(ControlError::Unknown) => {}
             Err(error) => return Err(error.to_string()),
@@ -110,6 +113,7 @@ impl Claims {
         self.cuts.extend(other.cuts);
         self.timestamps.extend(other.timestamps);
         self.shown.extend(other.shown);
+        self.keys.extend(other.keys);
     }
 }
 

@@ -32,8 +32,10 @@ pub struct LedgerReport {
     pub name: String,
     /// Its origin.
     pub origin: String,
-    /// Its verification key.
+    /// Its verification key: the one in force.
     pub vkey: String,
+    /// All its keys up to that one, oldest first. Empty where nothing tells of changes.
+    pub keys: Vec<LedgerKey>,
     /// Entries in the newest checkpoint.
     pub size: u64,
     /// Root of that checkpoint, in base64.
@@ -50,6 +52,15 @@ pub struct LedgerReport {
     pub predecessor: Option<Predecessor>,
     /// Entries below this index are as they were signed; equal to `size` if nothing is damaged, 0 if no signature holds.
     pub good_below: u64,
+}
+
+/// A key that a ledger signs or signed with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerKey {
+    /// Index of the record that brought it, 0 for the first: larger trees are signed by it, up to the next.
+    pub index: u64,
+    /// The key.
+    pub vkey: String,
 }
 
 /// What a verification key was held against.

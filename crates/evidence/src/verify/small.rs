@@ -114,9 +114,25 @@ pub(crate) fn check_signing_keys(keys: &dyn Medium, registered: &Registered, rep
         if (dir && name == layout::keys::DATA) || name == layout::keys::WRAPPING {
             continue;
         }
+        if let Some(ledger) =
+            registered.ledgers.iter().find(|ledger| layout::keys::change(&ledger.name) == name)
+        {
+            let parsed = keys.read(&name).map_err(|error| error.to_string()).and_then(|bytes| {
+                crate::keys::parse_change(crate::keys::CHANGE, &bytes).map_err(|error| error.to_string())
+            });
+            match parsed {
+                Ok(_) => {
+                    report.notes.push(format!("{}: the next start changes its signing key", ledger.name))
+                }
+                Err(detail) => report.damage.push(Damage::new(DamageKind::Settings, file(&name), detail)),
+            }
+            continue;
+        }
         let ledger = registered.ledgers.iter().find_map(|ledger| {
             let signing = layout::keys::signing(&ledger.name) == name;
-            (signing || layout::keys::authority(&ledger.name) == name).then_some((ledger, signing))
+            let other = layout::keys::authority(&ledger.name) == name
+                || layout::keys::signing_next(&ledger.name) == name;
+            (signing || other).then_some((ledger, signing))
         });
         let Some((ledger, signing)) = ledger else {
             if name.strip_suffix(".predecessor").is_some_and(layout::is_ledger_name) {
@@ -153,7 +169,7 @@ pub(crate) fn check_signing_keys(keys: &dyn Medium, registered: &Registered, rep
             }
         });
         let checked = checked.and_then(|vkey| {
-            if !signing || vkey == ledger.vkey {
+            if !signing || vkey == ledger.vkey || next_is(keys, ledger) {
                 return Ok(());
             }
             // Both are whole, and one of them is of another store: nothing here tells which.
@@ -171,6 +187,13 @@ pub(crate) fn check_signing_keys(keys: &dyn Medium, registered: &Registered, rep
             report.undecided.push(format!("the signing key is missing: {path}"));
         }
     }
+}
+
+/// Whether the register names the next signing key of a ledger: a start was cut off in a change, and the next one goes on.
+fn next_is(keys: &dyn Medium, ledger: &LedgerState) -> bool {
+    let next = keys.read(&layout::keys::signing_next(&ledger.name)).ok();
+    let next = next.and_then(|bytes| crate::keys::parse_signing(&bytes).ok());
+    next.is_some_and(|(.., vkey)| vkey == ledger.vkey)
 }
 
 /// Checks the torn tails that were set aside against the records that say so.

@@ -26,10 +26,7 @@ pub(super) fn check(data: &dyn Medium, ledger: &LedgerReport, note: &[u8], repor
         check_checkpoint(data, ledger, checkpoint, (&file, "witnessed"), report);
         return;
     }
-    let key = VerifierKey::parse(&ledger.vkey).map_err(|error| error.to_string());
-    let verified =
-        key.and_then(|key| checkpoint.verify(&ledger.origin, &[key], &[]).map_err(|error| error.to_string()));
-    if let Err(error) = verified {
+    if let Err(error) = ledger.verify(checkpoint, &[]) {
         report.damage.push(Damage::new(DamageKind::Signature, file, error));
     }
 }
@@ -90,7 +87,8 @@ pub fn cosigned(
 /// Checks the cosignatures on a witnessed checkpoint of ledger `at`; gives the checkpoint if a quorum cosigned it.
 pub fn judge(note: &[u8], at: usize, file: &str, policy: &Policy, report: &mut Report) -> Option<Checkpoint> {
     let ledger = &report.ledgers[at];
-    let key = VerifierKey::parse(&ledger.vkey).map_err(|error| error.to_string());
+    let size = UnverifiedCheckpoint::parse(note).map_or(ledger.size, |note| note.claimed().size);
+    let key = VerifierKey::parse(ledger.in_force(size)).map_err(|error| error.to_string());
     let found =
         key.and_then(|key| cosigned(note, &ledger.origin, &[key], policy).map_err(|error| error.to_string()));
     let Cosigned { checkpoint, met, names } = match found {
@@ -121,7 +119,7 @@ pub fn judge(note: &[u8], at: usize, file: &str, policy: &Policy, report: &mut R
 /// A ledger that no witness has cosigned: it matters if the policy names it, or if it names no ledgers.
 pub fn not_witnessed(at: usize, policy: &Policy, report: &mut Report) {
     let ledger = &report.ledgers[at];
-    let named = policy.logs().iter().any(|log| log.key().to_string() == ledger.vkey);
+    let named = policy.logs().iter().any(|log| ledger.knows(&log.key().to_string()));
     let text = format!("{}: no checkpoint of it was cosigned by witnesses", ledger.name);
     match named || policy.logs().is_empty() && !policy.is_none() {
         true => report.undecided.push(text),

@@ -52,8 +52,7 @@ pub(super) fn check(
         match Control::parse(entry.kind, what).or_else(|error| broken(&place, error))? {
             Control::Genesis(genesis) => {
                 let state = &contents.state;
-                let named = (&state.id, &state.origin, &state.vkey);
-                if (&genesis.ledger_id, &genesis.origin, &genesis.log_vkey) != named {
+                if (&genesis.ledger_id, &genesis.origin) != (&state.id, &state.origin) {
                     return broken(place, "the genesis is of another ledger");
                 }
             }

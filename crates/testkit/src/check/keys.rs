@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use evidence::keys::{WrappedKey, parse_signing, parse_wrapping};
+use evidence::keys::{CHANGE, WrappedKey, parse_change, parse_signing, parse_wrapping};
 use evidence::layout;
 use evidence::seal::Sealer;
 use storage::Disk;
@@ -12,6 +12,8 @@ pub(super) struct Keys {
     data: HashMap<[u8; 16], Sealer>,
     /// Verification keys by file name.
     signing: HashMap<String, String>,
+    /// Names of the files of changes that wait.
+    changes: Vec<String>,
 }
 
 impl Keys {
@@ -19,7 +21,7 @@ impl Keys {
     pub(super) fn read(disk: &dyn Disk) -> Result<Self, Violation> {
         let wrapping = parse_wrapping(&read(disk, layout::keys::WRAPPING)?);
         let wrapping = wrapping.or_else(|error| broken(layout::keys::WRAPPING, error))?;
-        let mut keys = Self { data: HashMap::new(), signing: HashMap::new() };
+        let mut keys = Self { data: HashMap::new(), signing: HashMap::new(), changes: Vec::new() };
         for name in names(disk, layout::keys::DATA)? {
             let path = format!("{}/{name}", layout::keys::DATA);
             // A key that was being stored in a crash is no key: it has no name that a file could refer to.
@@ -36,6 +38,12 @@ impl Keys {
             }
         }
         for name in names(disk, "")?.into_iter().filter(|name| name != layout::keys::WRAPPING) {
+            if name.ends_with(".key-change") {
+                let change = parse_change(CHANGE, &read(disk, &name)?);
+                change.or_else(|error| broken(&name, error))?;
+                keys.changes.push(name);
+                continue;
+            }
             let key = parse_signing(&read(disk, &name)?).or_else(|error| broken(&name, error))?;
             keys.signing.insert(name, key.2);
         }
@@ -48,6 +56,11 @@ impl Keys {
             Some(sealer) => Ok(sealer),
             None => broken(file, "its data key is missing"),
         }
+    }
+
+    /// Whether a change of a ledger's signing key waits.
+    pub(super) fn has_change(&self, ledger: &str) -> bool {
+        self.changes.contains(&layout::keys::change(ledger))
     }
 
     /// Verification key of a ledger's signing key.

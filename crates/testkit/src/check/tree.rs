@@ -2,9 +2,9 @@ use evidence::layout;
 use evidence::register::LedgerState;
 use record::entry::ENTRY_LEN;
 use storage::Disk;
+use tlog::KeyHistory;
 use tlog::checkpoint::UnverifiedCheckpoint;
 use tlog::hash::{Hash, empty_root, leaf_hash, node_hash};
-use tlog::note::VerifierKey;
 use tlog::tile::{TILE_WIDTH, Tile, parse_bundle_path, tiles_for_size};
 
 use super::keys::Keys;
@@ -65,7 +65,7 @@ pub(super) fn check(
     data: &dyn Disk,
     keys: &Keys,
     state: &LedgerState,
-    tree: &Tree,
+    (tree, history): (&Tree, &KeyHistory),
 ) -> Result<u64, Violation> {
     let place = format!("register, ledger {}", state.name);
     if tree.root(state.size) != state.root {
@@ -74,9 +74,12 @@ pub(super) fn check(
     if keys.vkey(&state.name) != Some(&state.vkey) {
         return broken(place, "the signing key is another one");
     }
+    if keys.has_change(&state.name) {
+        return broken(place, "a change of its key still waits");
+    }
     let path = layout::checkpoint(&state.name);
-    let key = VerifierKey::parse(&state.vkey).or_else(|error| broken(&place, error))?;
     let note = UnverifiedCheckpoint::parse(&read(data, &path)?).or_else(|error| broken(&path, error))?;
+    let key = history.in_force(note.claimed().size).clone();
     let note = note.verify(&state.origin, &[key], &[]).or_else(|error| broken(&path, error))?;
     let (size, root) = (note.checkpoint().size, note.checkpoint().root);
     if size > state.size || tree.root(size) != root {

@@ -3,6 +3,7 @@
 mod append;
 mod drill;
 mod evidence;
+mod key;
 mod monitor;
 mod read;
 mod server;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use append::Append;
 pub(crate) use drill::TamperDrill;
 pub(crate) use evidence::{Evidence, Prove, Receipt};
+pub(crate) use key::{ApplyKey, Key, KeyStoreArgs, KeyVerb, PrepareKey, RotateKey, SignKey};
 pub(crate) use monitor::Monitor;
 pub(crate) use read::{Access, Search, Show, Tail};
 pub(crate) use server::{Channel, Server};
@@ -195,6 +197,8 @@ Exit codes: 0 everything was as expected, 1 something was not, 2 there was no dr
     Sources(Sources),
     /// Give out, list and revoke tokens
     Token(Token),
+    /// Replace the key that a ledger signs with, under its authority key
+    Key(Key),
     /// Say what this server proves and what it can't, and what to mend
     #[command(after_help = "\
 Examples:

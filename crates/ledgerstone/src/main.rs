@@ -7,6 +7,7 @@ mod drill;
 mod failure;
 mod manual;
 mod monitor;
+mod rekey;
 mod server;
 mod settings;
 mod succeed;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             TokenVerb::List(list) => client::token::list(list),
             TokenVerb::Revoke(revoke) => client::token::revoke(revoke),
         },
+        Verb::Key(key) => rekey::run(key),
         Verb::Doctor(doctor) => doctor::run(doctor),
         Verb::Succeed(args) => succeed::run(&args),
         Verb::Witness(args) => witness::run(args),

@@ -195,6 +195,11 @@ impl KeyHistory {
         &self.origin
     }
 
+    /// Returns the key that signs changes, if the log names one.
+    pub fn authority(&self) -> Option<&VerifierKey> {
+        self.authority.as_ref().ok()
+    }
+
     /// Returns the key that signs trees of `size` entries.
     pub fn in_force(&self, size: u64) -> &VerifierKey {
         let before = self.changes.iter().rev().find(|change| change.index < size);

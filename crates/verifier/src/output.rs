@@ -1,5 +1,5 @@
 use evidence::predecessor::Predecessor;
-use evidence::verify::{Anchor, Damage, LedgerReport, Report};
+use evidence::verify::{Anchor, Damage, LedgerKey, LedgerReport, Report};
 use record::canonical;
 use record::json::{Object, Value};
 
@@ -161,6 +161,9 @@ fn ledger(ledger: &LedgerReport) -> Value<'static> {
     object.insert("name", ledger.name.clone());
     object.insert("origin", ledger.origin.clone());
     object.insert("vkey", ledger.vkey.clone());
+    if !ledger.keys.is_empty() {
+        object.insert("keys", Value::Array(ledger.keys.iter().map(key).collect()));
+    }
     object.insert("tree_size", ledger.size);
     object.insert("root", ledger.root.clone());
     object.insert("events", ledger.events);
@@ -181,6 +184,13 @@ pub(crate) fn continues(old: &Predecessor) -> Value<'static> {
     object.insert("tree_size", old.size);
     object.insert("root", old.root.clone());
     object.insert("checkpoint", old.note.clone());
+    Value::Object(object)
+}
+
+fn key(key: &LedgerKey) -> Value<'static> {
+    let mut object = Object::new();
+    object.insert("index", key.index);
+    object.insert("vkey", key.vkey.clone());
     Value::Object(object)
 }
 

@@ -299,6 +299,7 @@ impl LedgerCheck<'_> {
             origin: state.origin.clone(),
             vkey: state.vkey.clone(),
             keys: keys.told(state, state.size),
+            history: keys.into_history(),
             size,
             root: root.map(|root| root.to_base64()).unwrap_or_default(),
             events,

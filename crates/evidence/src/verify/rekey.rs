@@ -48,11 +48,11 @@ impl Keys {
         Self { history: Some(history), registered }
     }
 
-    /// The key that trees of `size` entries are signed by. Where `lost` records may have told of others, what signs the
-    /// register's tree stands for all of them.
+    /// The key that trees of `size` entries are signed by. Where no change is on record, or `lost` records may have told of
+    /// one, it is the register's.
     pub(super) fn in_force(&self, size: u64, lost: bool) -> Result<VerifierKey, String> {
         match &self.history {
-            Some(history) if !lost => Ok(history.in_force(size).clone()),
+            Some(history) if !lost && !history.changes().is_empty() => Ok(history.in_force(size).clone()),
             _ => self.registered.clone(),
         }
     }
@@ -92,6 +92,11 @@ impl Keys {
             }
         }
         (damage, undecided)
+    }
+
+    /// The history, as far as records hold.
+    pub(super) fn into_history(self) -> Option<KeyHistory> {
+        self.history
     }
 
     /// All keys up to the one that signs trees of `size` entries, for the report.

@@ -36,6 +36,8 @@ pub struct LedgerReport {
     pub vkey: String,
     /// All its keys up to that one, oldest first. Empty where nothing tells of changes.
     pub keys: Vec<LedgerKey>,
+    /// The same with the authority's statements, those of records that no checkpoint covers yet included.
+    pub history: Option<tlog::KeyHistory>,
     /// Entries in the newest checkpoint.
     pub size: u64,
     /// Root of that checkpoint, in base64.

@@ -28,7 +28,7 @@ pub const SEALED: u64 = 256;
 pub const LEDGER: &str = "main";
 
 const ID: [u8; 32] = [0x1D; 32];
-const ORIGIN: &str = "ledgerstone.example/forged";
+pub const ORIGIN: &str = "ledgerstone.example/forged";
 pub const SIGNING: [u8; 32] = [1; 32];
 pub const AUTHORITY: [u8; 32] = [2; 32];
 const WRAPPING: [u8; 32] = [3; 32];
@@ -57,6 +57,9 @@ pub struct Forge {
     pub stranger: bool,
     /// How many entries the checkpoint covers, if not all.
     pub signed: Option<u64>,
+    /// Who signs the checkpoint, and whom the register names.
+    pub signer: [u8; 32],
+    pub registered: [u8; 32],
     /// Whether the server was stopped in order.
     pub stopped: bool,
 }
@@ -162,6 +165,8 @@ impl Forge {
             altered: None,
             stranger: false,
             signed: None,
+            signer: SIGNING,
+            registered: SIGNING,
             stopped: true,
         }
     }
@@ -198,7 +203,7 @@ impl Forge {
         let entries: Vec<_> = records.iter().map(|record| record.entry).collect();
         let signed = self.signed.map_or(entries.len(), |size| size as usize);
         let (size, root) = put_tree(&entries[..signed], &mut data);
-        data.insert(layout::checkpoint(LEDGER), checkpoint(size, root, SIGNING));
+        data.insert(layout::checkpoint(LEDGER), checkpoint(size, root, self.signer));
         // The register may be ahead of the checkpoint.
         let all: Frontier = entries.iter().map(|entry| leaf_hash(entry)).collect();
         let (log, chain) = self.log(&records, &entries);
@@ -207,7 +212,7 @@ impl Forge {
             name: LEDGER.to_owned(),
             id: ID,
             origin: ORIGIN.to_owned(),
-            vkey: key(SIGNING).verifying_key().to_string(),
+            vkey: key(self.registered).verifying_key().to_string(),
             size: all.size(),
             root: all.root(),
             received_ms: 1,
@@ -237,7 +242,7 @@ impl Forge {
         ] {
             data.insert(name.to_owned(), bytes);
         }
-        (data, keys())
+        (data, keys(self.registered))
     }
 
     /// The only write-ahead file, with one group of all that is not sealed; its bytes and the group's hash.
@@ -363,7 +368,7 @@ fn stamp(source: u32) -> Stamp {
     Stamp { received_ms: 0, source, epoch: 1, sequence: 0 }
 }
 
-fn key(seed: [u8; 32]) -> SigningKey {
+pub fn key(seed: [u8; 32]) -> SigningKey {
     SigningKey::from_seed(ORIGIN, seed).unwrap()
 }
 
@@ -387,13 +392,13 @@ fn put_tree(entries: &[[u8; ENTRY_LEN]], data: &mut Files) -> (u64, tlog::Hash) 
     (tree.size(), tree.root())
 }
 
-fn keys() -> Files {
+fn keys(registered: [u8; 32]) -> Files {
     let signing = |seed: [u8; 32]| format_signing(ORIGIN, &seed, &key(seed).verifying_key().to_string());
     let wrapping = Key::new(WRAPPING);
     let wrapped = WrappedKey::wrap(&wrapping, &Key::new(DATA), KEY_ID, "forged", [8; 24]);
     Files::from([
         (layout::keys::WRAPPING.to_owned(), format_wrapping(&wrapping)),
-        (layout::keys::signing(LEDGER), signing(SIGNING)),
+        (layout::keys::signing(LEDGER), signing(registered)),
         (layout::keys::authority(LEDGER), signing(AUTHORITY)),
         (layout::keys::data(&KEY_ID), wrapped.format()),
     ])

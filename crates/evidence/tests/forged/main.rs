@@ -7,6 +7,7 @@ mod files;
 mod forge;
 mod kept;
 mod memory;
+mod rekey;
 mod small;
 
 use evidence::verify::{Damage, DamageKind, Report};

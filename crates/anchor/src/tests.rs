@@ -257,7 +257,7 @@ fn start(book: &Arc<Book>, witnesses: &[Arc<Witness>], quorum: usize) -> (Anchor
     let rules = Rules {
         ledger: "main".to_owned(),
         origin: ORIGIN.to_owned(),
-        key: key().verifying_key().clone(),
+        keys: vec![key().verifying_key().clone()],
         policy: Arc::new(Policy::parse(&text).unwrap()),
         own: vec!["w0".to_owned()],
         pace: Pace::default(),
@@ -465,7 +465,7 @@ fn no_quorum_and_no_witnesses() {
     let rules = Rules {
         ledger: "main".to_owned(),
         origin: ORIGIN.to_owned(),
-        key: key().verifying_key().clone(),
+        keys: vec![key().verifying_key().clone()],
         policy: Arc::new(Policy::parse("quorum none\n").unwrap()),
         own: Vec::new(),
         pace: Pace::default(),

@@ -78,6 +78,7 @@ impl Engine {
         // A reserve given back in an outage stays away until there is room for it again.
         let reserved = hold_reserve(&data, options.reserve_bytes);
         let core = Core::open(data.clone(), keys.clone(), env.clone(), options.clone())?;
+        let options = Options { enter_key_changes: false, ..options };
         let intake = Intake::new(options.queue_bytes);
         let inner = Arc::new(Inner {
             data,

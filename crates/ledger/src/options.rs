@@ -42,6 +42,9 @@ pub struct Options {
     pub clock_tolerance: Duration,
     /// Which ledgers may sign only once whoever holds these gates lets them.
     pub gates: SigningGates,
+    /// Whether a change of a signing key that waits is entered. [`crate::Engine`] does so when it starts and not when it
+    /// opens the store again after a fault: until it starts again, whoever asked it what its keys are may rely on that.
+    pub enter_key_changes: bool,
 }
 
 impl Default for Options {
@@ -65,6 +68,7 @@ impl Default for Options {
             segment_level: 1,
             clock_tolerance: Duration::from_secs(1),
             gates: SigningGates::default(),
+            enter_key_changes: true,
         }
     }
 }

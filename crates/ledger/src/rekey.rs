@@ -69,7 +69,10 @@ pub(crate) fn know(
         let reason = format!("{}: its records name another signing key than the register", state.name);
         return Err(Fault::damaged(layout::REGISTER, reason));
     }
-    let waiting = shared.keys.change(&state.name)?.filter(|change| !names(change, history.newest()));
+    let waiting = match shared.options.enter_key_changes {
+        true => shared.keys.change(&state.name)?.filter(|change| !names(change, history.newest())),
+        false => None,
+    };
     if let Some(change) = &waiting {
         enter(&mut history, index, change, &root).map_err(|why| {
             let file = layout::keys::change(&state.name);

@@ -4,6 +4,7 @@ use record::facet::{self, Facet, FacetDraft, Stamp};
 use record::json::{self, Value};
 use record::receipt::Receipt;
 use record::{canonical, stored};
+use tlog::KeyStatement;
 
 pub fn json(input: &[u8]) {
     let value = json::parse(input);
@@ -74,7 +75,12 @@ pub fn control(input: &[u8]) {
         Ok(Control::Clock(payload)) => payload.to_draft(),
         Ok(Control::Refusal(payload)) => payload.to_draft(),
         Ok(Control::Timestamp(payload)) => payload.to_draft(),
-        Ok(Control::Key(payload)) => payload.to_draft(),
+        Ok(Control::Key(payload)) => {
+            if let Ok(statement) = KeyStatement::parse(&payload.statement) {
+                assert_eq!(statement.to_text(), payload.statement);
+            }
+            payload.to_draft()
+        }
         Err(_) => return,
     };
     assert_eq!(draft.what, what);

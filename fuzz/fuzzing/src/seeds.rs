@@ -8,7 +8,8 @@ use evidence::segment::{Class, Header, SegmentWriter};
 use evidence::wal::{FileHeader, Group, Part, Previous};
 use record::commit::{Salt, Seed};
 use record::control::{
-    Clock, Cut, Gap, GapCause, Genesis, Heartbeat, Numbering, Sealed, SealedClass, SourceRecord, Timestamp,
+    Clock, Cut, Gap, GapCause, Genesis, Heartbeat, KeyChange, Numbering, Sealed, SealedClass, SourceRecord,
+    Timestamp,
 };
 use record::entry::{ENTRY_LEN, Entry, Kind};
 use record::facet::{FacetDraft, Stamp, TABLE_VERSION, table_hash};
@@ -17,8 +18,8 @@ use record::stored::{Known, Opening};
 use timestamp::ots::{Attestation, DetachedFile, Op, Tree, calendar};
 use tlog::witness::{format_cosignatures, format_size};
 use tlog::{
-    AddCheckpoint, Checkpoint, CosigningKey, Hash, Origin, SigningKey, TileStack, TlogProof, VerifierKey,
-    leaf_hash, sign_checkpoint,
+    AddCheckpoint, Checkpoint, CosigningKey, Hash, KeyStatement, Origin, SigningKey, TileStack, TlogProof,
+    VerifierKey, leaf_hash, sign_checkpoint,
 };
 
 const NATIVE: &str = r#"{"time":1700000000000,"actor":{"user":{"name":"alice"}},"api":{"operation":"read"},"src_endpoint":{"ip":"192.0.2.1"},"n":-0.5e3}"#;
@@ -192,6 +193,17 @@ fn controls(seeds: &mut Seeds) {
         detail: "numbers are missing".to_owned(),
     };
     add("gap", Kind::Gap, gap.to_draft());
+    let statement = "ledgerstone/key-change/v1\nexample.com/log\n0\n\n".to_owned();
+    add("key-malformed", Kind::Key, KeyChange { statement, checkpoint: String::new() }.to_draft());
+    if let (Some(key), Ok(origin)) = (signing_key(), Origin::new("example.com/log")) {
+        let head = Checkpoint { origin: origin.clone(), size: 1, root: leaf_hash(b"x") };
+        let new = key.verifying_key().clone();
+        let statement = KeyStatement { origin, size: 1, root: head.root, key: new };
+        let checkpoint = sign_checkpoint(&head, &key);
+        let text = KeyChange { statement: statement.to_text(), checkpoint: checkpoint.clone() };
+        add("key-text", Kind::Key, text.to_draft());
+        add("key", Kind::Key, KeyChange { statement: statement.sign(&key), checkpoint }.to_draft());
+    }
     add("heartbeat", Kind::Heartbeat, Heartbeat { size: 9, system: None }.to_draft());
     let system = Some("example.com/1\n9\n\n".to_owned());
     add("heartbeat-system", Kind::Heartbeat, Heartbeat { size: 9, system }.to_draft());

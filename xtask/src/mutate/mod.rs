@@ -24,6 +24,7 @@ const NOTES: Suite = &["-p", "tlog", "--test", "notes"];
 const CHECKPOINTS: Suite = &["-p", "tlog", "--test", "checkpoints"];
 const TILES: Suite = &["-p", "tlog", "--test", "formats"];
 const POLICY: Suite = &["-p", "tlog", "--test", "policy"];
+const KEY_CHANGE: Suite = &["-p", "tlog", "--test", "key_change"];
 const RECORD: Suite = &["-p", "record", "--lib", "--tests"];
 const RECORD_UNIT: Suite = &["-p", "record", "--lib"];
 const UNIT: Suite = &["-p", "evidence", "--lib"];
@@ -91,6 +92,7 @@ fn suites(check: &Check) -> &'static [Suite] {
         (Some("tlog"), Some("note" | "note.rs")) => &[NOTES, CHECKPOINTS, TLOG],
         (Some("tlog"), Some("tile" | "tile.rs")) => &[TILES, TLOG],
         (Some("tlog"), Some("policy.rs")) => &[POLICY, TLOG],
+        (Some("tlog"), Some("key_change.rs")) => &[KEY_CHANGE, TLOG],
         (Some("tlog"), _) => &[CHECKPOINTS, TLOG],
         (Some("record"), _) => &[RECORD_UNIT, RECORD],
         // Records of timestamps are tested on stores that the engine wrote.

@@ -112,7 +112,7 @@ impl Course {
 
     fn verified(&self, head: &Head) -> Result<VerifiedCheckpoint, String> {
         let note = UnverifiedCheckpoint::parse(head.note.as_bytes()).map_err(|error| error.to_string())?;
-        note.verify(&self.rules.origin, std::slice::from_ref(&self.rules.key), &[])
+        note.verify(&self.rules.origin, &self.rules.keys, &[])
             .map_err(|error| error.to_string())
     }
 
@@ -198,7 +198,7 @@ impl Course {
     /// A checkpoint that carries this ledger's signature, reduced to it.
     fn signed_by_us(&self, bytes: &[u8]) -> Option<(Checkpoint, String)> {
         let note = UnverifiedCheckpoint::parse_with_extensions(bytes).ok()?;
-        let key = std::slice::from_ref(&self.rules.key);
+        let key = &self.rules.keys;
         let verified = note.verify(&self.rules.origin, key, &[]).ok()?;
         Some((verified.checkpoint().clone(), verified.note().to_string()))
     }

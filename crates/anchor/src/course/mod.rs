@@ -66,7 +66,7 @@ impl Course {
     pub fn remember(&mut self, witnessed: &str) {
         let keys: Vec<VerifierKey> =
             self.rules.policy.witnesses().iter().map(|witness| witness.key().clone()).collect();
-        let log = std::slice::from_ref(&self.rules.key);
+        let log = &self.rules.keys;
         let note = UnverifiedCheckpoint::parse(witnessed.as_bytes()).ok();
         let Some(checkpoint) = note.and_then(|note| note.verify(&self.rules.origin, log, &keys).ok()) else {
             return;

@@ -10,8 +10,8 @@ pub struct Rules {
     pub ledger: String,
     /// Its origin.
     pub origin: String,
-    /// The key that signs its checkpoints.
-    pub key: VerifierKey,
+    /// The keys that sign its checkpoints, or did before a change.
+    pub keys: Vec<VerifierKey>,
     /// Whose cosignatures are wanted, and how many.
     pub policy: Arc<Policy>,
     /// Names of those witnesses of the policy that the owner of this server runs.

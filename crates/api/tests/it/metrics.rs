@@ -226,7 +226,7 @@ fn nobody_to_ask() -> anchor::Anchor {
     let rules = anchor::Rules {
         ledger: "main".to_owned(),
         origin: "log.example".to_owned(),
-        key: key.verifying_key().clone(),
+        keys: vec![key.verifying_key().clone()],
         policy: Arc::new(tlog::Policy::parse(&policy).unwrap()),
         own: Vec::new(),
         pace: anchor::Pace::default(),

@@ -20,6 +20,7 @@ pub(crate) mod json;
 mod kept;
 mod mirror;
 mod receipts;
+mod rekey;
 mod remote;
 mod timestamps;
 

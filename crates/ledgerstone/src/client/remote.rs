@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead};
 use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use base64::Engine as _;
@@ -15,7 +15,7 @@ use evidence::predecessor::Predecessor;
 use evidence::verify::{Anchor, Damage, DamageKind, LedgerReport, Report, judge, not_witnessed};
 use indicatif::ProgressBar;
 use record::commit::{Salt, Seed};
-use record::control::{Control, Genesis};
+use record::control::{Control, ControlError, Genesis};
 use record::entry::{ENTRY_LEN, Entry, Kind};
 use record::facet::{FACETS, Facet};
 use record::stored::{self, Known, Opening};
@@ -25,7 +25,7 @@ use tlog::{
     decode_bundle, decode_tile, leaf_hash, root_from_tiles,
 };
 
-use super::{Client, Denied, encode, json};
+use super::{Client, Denied, encode, json, rekey};
 use crate::cli::Verify;
 use crate::failure::Failure;
 
@@ -59,20 +59,32 @@ pub(super) fn verify(
             Value::Null
         }
     };
+    // Origins of ledgers that had other keys, of which nothing more could be seen.
+    let mut may_be_former = Vec::new();
     for told in known.get("ledgers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
         let Some(ledger) = Remote::of(&client, told, &names) else {
             return Err(Failure::trouble("the server describes a ledger in a way that is not understood"));
         };
         ledger.verify(key, &mut report, bar)?;
+        if ledger.sealed_change.load(Ordering::Relaxed) > 0 {
+            may_be_former.push(ledger.origin.clone());
+        }
         if let Some(policy) = policy {
             ledger.hold_against(policy, &mut report)?;
         }
     }
     if let Some(key) = key
-        && report.ledgers.iter().all(|ledger| ledger.vkey != key.to_string())
+        && report.ledgers.iter().all(|ledger| !ledger.knows(&key.to_string()))
     {
-        let detail = "no ledger of this server is signed by the key that was given";
-        report.damage.push(Damage::new(DamageKind::Signature, "/.well-known/ledgerstone", detail));
+        match may_be_former.contains(&key.name().to_owned()) {
+            true => report.undecided.push(
+                "the key that was given may be an earlier one: give a token that opens the ledger's own records".to_owned(),
+            ),
+            false => {
+                let detail = "no ledger of this server is signed by the key that was given";
+                report.damage.push(Damage::new(DamageKind::Signature, "/.well-known/ledgerstone", detail));
+            }
+        }
     }
     // Of those that could be read; where none could, nothing was opened.
     report.payloads_opened &= report.ledgers.iter().any(|ledger| ledger.payloads > 0);
@@ -105,6 +117,8 @@ struct Remote<'a> {
     name: Option<(String, [u8; 32])>,
     /// Whether the payloads turned out not to be for whoever asks.
     closed: AtomicBool,
+    /// Index of the first change of its key that could not be looked into; 0 for none.
+    sealed_change: AtomicU64,
 }
 
 /// The tiles of a server for any size up to that of its checkpoint: each is a prefix of one that is served.
@@ -137,9 +151,21 @@ struct Window {
     payloads: u64,
     /// Records of which parts were erased or withheld.
     partial: u64,
-    /// The first record of all, where payloads may be read.
-    genesis: Option<Genesis>,
+    /// What the ledger says of its keys, by index.
+    keys: Vec<(u64, Control)>,
+    /// Index of the first change of a key of which the payload was not opened.
+    sealed_change: Option<u64>,
     damage: Vec<Damage>,
+}
+
+impl Window {
+    /// The first record of all, where payloads may be read.
+    fn genesis(&self) -> Option<&Genesis> {
+        self.keys.iter().find_map(|(index, said)| match said {
+            Control::Genesis(genesis) if *index == 0 => Some(genesis),
+            _ => None,
+        })
+    }
 }
 
 impl<'a> Remote<'a> {
@@ -154,7 +180,16 @@ impl<'a> Remote<'a> {
             Some((json::text(ledger, "name")?.to_owned(), id))
         });
         let closed = AtomicBool::new(name.is_none());
-        Some(Remote { client, prefix, origin: text("origin")?, vkey: text("vkey")?, name, closed })
+        let sealed_change = AtomicU64::new(0);
+        Some(Remote {
+            client,
+            prefix,
+            origin: text("origin")?,
+            vkey: text("vkey")?,
+            name,
+            closed,
+            sealed_change,
+        })
     }
 
     fn verify(
@@ -169,9 +204,6 @@ impl<'a> Remote<'a> {
             vkey: self.vkey.clone(),
             ..LedgerReport::default()
         };
-        if key.is_some_and(|key| key.to_string() == self.vkey) {
-            ledger.anchor = Anchor::Key;
-        }
         let done = self.checkpoint().and_then(|head| match head {
             Err(damage) => {
                 report.damage.push(damage);
@@ -183,6 +215,9 @@ impl<'a> Remote<'a> {
                 self.entries(size, &root, &mut ledger, report, bar)
             }
         });
+        if key.is_some_and(|key| ledger.knows(&key.to_string())) {
+            ledger.anchor = Anchor::Key;
+        }
         let closed = self.closed.load(Ordering::Relaxed);
         match done {
             Ok(()) => report.payloads_opened &= !closed,
@@ -269,6 +304,7 @@ impl<'a> Remote<'a> {
         let threads = thread::available_parallelism().map_or(2, NonZero::get) as u64;
         let mut tree = TileStack::new();
         let (mut partial, mut upper) = (0, Vec::new());
+        let (mut keys, mut sealed_change) = (Vec::new(), None);
         for round in (0..size).step_by((WINDOW * threads) as usize) {
             let starts = (0..threads).map(|at| round + at * WINDOW).filter(|start| *start < size);
             let windows: Vec<Result<Window, Denied>> = thread::scope(|scope| {
@@ -292,7 +328,7 @@ impl<'a> Remote<'a> {
                 ledger.events += window.events;
                 ledger.payloads += window.payloads;
                 partial += window.partial;
-                match window.genesis.as_ref().map(Predecessor::of) {
+                match window.genesis().map(Predecessor::of) {
                     Some(Ok(old)) => ledger.predecessor = old,
                     Some(Err(detail)) => {
                         let path = format!("{}/tile/entries", self.prefix);
@@ -301,6 +337,8 @@ impl<'a> Remote<'a> {
                     }
                     None => {}
                 }
+                keys.extend(window.keys);
+                sealed_change = sealed_change.or(window.sealed_change);
                 for damage in window.damage {
                     if let Some((_, first, _)) = &damage.entries {
                         ledger.good_below = ledger.good_below.min(*first);
@@ -324,6 +362,16 @@ impl<'a> Remote<'a> {
         }
         if partial > 0 {
             report.notes.push(format!("{}: {partial} records are erased or withheld in part", self.origin));
+        }
+        if let Some(index) = sealed_change {
+            self.sealed_change.store(index, Ordering::Relaxed);
+            report.notes.push(format!(
+                "{}: the key changed at index {index}; who changed it was not checked, since that record is not open to us",
+                self.label()
+            ));
+        } else if report.damage.is_empty() {
+            let root = |of: u64| root_from_tiles(of, &Served { ledger: self, size });
+            rekey::check(ledger, keys, root, report);
         }
         Ok(())
     }
@@ -374,6 +422,10 @@ impl<'a> Remote<'a> {
         {
             self.payloads(name, id, start, &entries, &mut window)?;
         }
+        let changes =
+            (start..).zip(&entries).filter(|(_, entry)| entry.is_some_and(|it| it.kind == Kind::Key));
+        let opened = |index: &u64| window.keys.iter().any(|(known, _)| known == index);
+        window.sealed_change = changes.map(|(index, _)| index).find(|index| !opened(index));
         Ok(window)
     }
 
@@ -438,12 +490,10 @@ impl<'a> Remote<'a> {
             }
             let Some(entry) = entry else { continue };
             match check_line(&line, index, entry, id) {
-                Ok(whole) => {
-                    if index == 0 {
-                        window.genesis = genesis(&line);
-                    }
+                Ok((whole, said)) => {
                     window.payloads += 1;
                     window.partial += u64::from(!whole);
+                    window.keys.extend(said.map(|said| (index, said)));
                 }
                 Err(detail) => {
                     let mut damage =
@@ -462,8 +512,13 @@ impl<'a> Remote<'a> {
     }
 }
 
-/// Checks one stored record against its entry; whether nothing of it is missing.
-fn check_line(line: &[u8], index: u64, entry: &Entry, id: &[u8; 32]) -> Result<bool, String> {
+/// Checks one stored record against its entry; whether nothing of it is missing, and what it says of the ledger's keys.
+fn check_line(
+    line: &[u8],
+    index: u64,
+    entry: &Entry,
+    id: &[u8; 32],
+) -> Result<(bool, Option<Control>), String> {
     let value: Value =
         serde_json::from_slice(line).map_err(|error| format!("the record is not JSON: {error}"))?;
     let bad = |what: &str| format!("the record has no usable member {what}");
@@ -479,19 +534,17 @@ fn check_line(line: &[u8], index: u64, entry: &Entry, id: &[u8; 32]) -> Result<b
     let facets = facets.ok_or_else(|| bad("facets"))?;
     let facets: [&[u8]; FACETS] = std::array::from_fn(|at| facets[at].as_slice());
     stored::check(entry, id, &opening, &facets).map_err(|error| error.to_string())?;
-    Ok(match opening {
+    let whole = match &opening {
         Opening::Seed(_) => true,
         Opening::Partial(known) => known.iter().all(|known| matches!(known, Known::Salt(_))),
-    })
-}
-
-/// A genesis, from its stored record.
-fn genesis(line: &[u8]) -> Option<Genesis> {
-    let value: Value = serde_json::from_slice(line).ok()?;
-    let what = bytes(value.get("facets")?.get(Facet::What as usize)?)?;
-    match Control::parse(Kind::Genesis, &what) {
-        Ok(Control::Genesis(genesis)) => Some(genesis),
-        _ => None,
+    };
+    if !matches!(entry.kind, Kind::Genesis | Kind::Key) || !opening.has(Facet::What) {
+        return Ok((whole, None));
+    }
+    match Control::parse(entry.kind, facets[Facet::What as usize]) {
+        Ok(said) => Ok((whole, Some(said))),
+        Err(ControlError::Unknown) => Ok((whole, None)),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -8,7 +8,7 @@ use env::Env;
 use ledger::{Engine, LedgerInfo, Request, Witnessed};
 use net::{HttpNet, Plain, TlsSettings};
 use record::entry::Kind;
-use tlog::{Hash, VerifierKey};
+use tlog::Hash;
 
 use super::log::log;
 use super::plan::{Plan, Witnesses};
@@ -32,7 +32,7 @@ pub(super) fn start(
         if !plan.options.gates.has(&info.name) {
             continue;
         }
-        let rules = rules(witnesses, &info)?;
+        let rules = rules(witnesses, &info);
         let ledger = Gated {
             engine: Arc::downgrade(engine),
             number,
@@ -51,16 +51,15 @@ pub(super) fn start(
     anchor.map(Some).map_err(|error| Failure::trouble(format!("witnesses can't be asked: {error}")))
 }
 
-fn rules(witnesses: &Witnesses, info: &LedgerInfo) -> Result<Rules, Failure> {
-    let key = VerifierKey::parse(&info.vkey);
-    Ok(Rules {
+fn rules(witnesses: &Witnesses, info: &LedgerInfo) -> Rules {
+    Rules {
         ledger: info.name.clone(),
         origin: info.origin.clone(),
-        key: key.map_err(|error| Failure::trouble(format!("ledger {}: {error}", info.name)))?,
+        keys: info.keys.iter().map(|(_, key)| key.clone()).collect(),
         policy: witnesses.policy.clone(),
         own: witnesses.own.clone(),
         pace: Pace { timeout: witnesses.timeout, ..Pace::default() },
-    })
+    }
 }
 
 fn missing<'a>(witnesses: &'a Witnesses, lanes: &[(Arc<dyn Ledger>, Rules)]) -> Option<&'a String> {

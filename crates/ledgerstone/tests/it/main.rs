@@ -17,6 +17,7 @@ mod lifecycle;
 mod monitor;
 mod people;
 mod refusals;
+mod rekey;
 mod rig;
 mod rights;
 mod scrub;

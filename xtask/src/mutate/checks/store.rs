@@ -43,7 +43,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "store: genesis",
         STORE,
-        "if says != (state.id, &state.origin, &state.vkey, record::facet::table_hash()) {",
+        "let mut same = says == (state.id, &state.origin, record::facet::table_hash());",
         "if false {",
     ),
     check(
@@ -92,7 +92,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "store: key from outside",
         STORE,
-        "&& report.ledgers.iter().all(|ledger| ledger.vkey != key.to_string())",
+        "&& report.ledgers.iter().all(|ledger| !ledger.knows(&key.to_string()))",
         "&& false",
     ),
     check(
@@ -131,7 +131,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "small: signing key",
         SMALL,
-        "if !signing || vkey == ledger.vkey {",
+        "if !signing || vkey == ledger.vkey || next_is(keys, ledger) {",
         "if !signing || !vkey.is_empty() {",
     ),
     check("small: bytes that were set aside", SMALL, "(!same).then(||", "(!same && false).then(||"),

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use export::Finished;
-use ledger::{Published, Signing};
+use ledger::{LedgerInfo, Published, Signing};
 use tokio::sync::oneshot;
 
 use crate::audit::Access;
@@ -20,7 +20,7 @@ use crate::auth::{Caller, Sight};
 use crate::json::typed;
 use crate::problem::Problem;
 use crate::query::Names;
-use crate::server::{Ledger, Server};
+use crate::server::Server;
 use crate::sources::small_body;
 use crate::stream;
 use pipe::Pipe;
@@ -49,7 +49,9 @@ pub(crate) async fn evidence(
     let ledger = server.ledger(&name)?;
     let permit = server.gates.exports.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::busy(5000))?;
-    let at = snapshot(&server, ledger, &wanted).await?;
+    // Asked anew: a store that was opened again after a fault may have changed its key.
+    let info = server.engine.reads().ledgers().swap_remove(ledger.number);
+    let at = snapshot(&server, ledger.number, &info, &wanted).await?;
     let (number, asked, snap) = (ledger.number, wanted.clone(), at.clone());
     let selection = server.read(move |reads| asked.selection(&reads, number, &snap)).await??;
     let withheld = wanted.withheld(&sight);
@@ -68,7 +70,7 @@ pub(crate) async fn evidence(
         exporter_id: grant.id.clone(),
         exporter_label: grant.label.clone(),
         program: concat!("ledgerstone ", env!("CARGO_PKG_VERSION")).to_owned(),
-        vkey: ledger.info.vkey.clone(),
+        vkey: in_force(&info, at.checkpoint.size),
         ledger_id: ledger.info.id,
         selection,
         withheld,
@@ -77,7 +79,8 @@ pub(crate) async fn evidence(
     let (sender, body) = stream::body();
     let (ready, begun) = oneshot::channel();
     let closing = Closing { server: server.clone(), caller, name, range, ended: false };
-    let job = Job { server: server.clone(), ledger: number, about, at, sees_all: sight != Sight::Withheld };
+    let sees_all = sight != Sight::Withheld;
+    let job = Job { server: server.clone(), ledger: number, about, at, keys: info.keys, sees_all };
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
         let mut closing = closing;
@@ -105,20 +108,25 @@ pub(crate) async fn evidence(
 }
 
 /// The checkpoint that all proofs lead to: one that witnesses cosigned if it covers what is wanted, else the newest,
-/// waited for if what is wanted is durable and not yet in it.
-async fn snapshot(server: &Server, ledger: &Ledger, wanted: &Wanted) -> Result<Arc<Published>, Problem> {
+/// waited for if what is wanted is durable and not yet in it. Never one of before the last change of the key: the file is
+/// signed by the key in force for it, and only the newest is here.
+async fn snapshot(
+    server: &Server,
+    ledger: usize,
+    info: &LedgerInfo,
+    wanted: &Wanted,
+) -> Result<Arc<Published>, Problem> {
     let reads = server.engine.reads();
-    if let Signing::Held { reason, .. } = reads.signing(ledger.number) {
+    if let Signing::Held { reason, .. } = reads.signing(ledger) {
         return Err(Problem::unavailable(format!("the ledger may not sign: {reason}"), 5000));
     }
-    let end = wanted.end(reads.progress(ledger.number).durable)?;
-    if let Some(seen) =
-        reads.published_and_witnessed(ledger.number).filter(|seen| seen.checkpoint.size >= end)
-    {
+    let changed = info.keys.last().map_or(0, |(index, _)| index + 1);
+    let end = wanted.end(reads.progress(ledger).durable)?.max(changed);
+    if let Some(seen) = reads.published_and_witnessed(ledger).filter(|seen| seen.checkpoint.size >= end) {
         return Ok(seen);
     }
     let (answer, answered) = oneshot::channel();
-    reads.when_committed(ledger.number, end.max(1), move |published| {
+    reads.when_committed(ledger, end.max(1), move |published| {
         // Whoever asked may have gone.
         let _ = answer.send(published);
     });
@@ -126,6 +134,13 @@ async fn snapshot(server: &Server, ledger: &Ledger, wanted: &Wanted) -> Result<A
         Ok(Ok(published)) => Ok(published),
         _ => Err(Problem::unavailable("what is wanted is not yet in a signed checkpoint", 1000)),
     }
+}
+
+/// The key that signs trees of so many entries.
+fn in_force(ledger: &LedgerInfo, size: u64) -> String {
+    let mut keys = ledger.keys.iter().rev();
+    let key = keys.find(|(index, _)| *index == 0 || *index < size);
+    key.map_or_else(|| ledger.vkey.clone(), |(_, key)| key.to_string())
 }
 
 fn names(withheld: &[record::facet::Facet]) -> String {

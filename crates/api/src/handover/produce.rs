@@ -1,13 +1,16 @@
 //! Makes the file: one pass over the selection, one over the entries of the ledger for its control records.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use export::anchors::{Anchor, Neighbour, RangeProof};
 use export::{About, Finished, Record, WriteError, Writer, is_kept};
 use ledger::{Fault, Next, Published, Reads, StoredRecord};
-use record::entry::Entry;
-use tlog::Hash;
+use record::control::{Control, KeyChange};
+use record::entry::{Entry, Kind};
+use record::facet::Facet;
+use tlog::{Hash, UnverifiedCheckpoint, VerifierKey};
 
 use super::pipe::Pipe;
 use crate::auth::Caller;
@@ -25,6 +28,8 @@ pub(super) struct Job {
     pub ledger: usize,
     pub about: About,
     pub at: Arc<Published>,
+    /// The ledger's keys, each with the index of the record that named it.
+    pub keys: Vec<(u64, VerifierKey)>,
     /// Whether a query may look at `content` and `raw`.
     pub sees_all: bool,
 }
@@ -187,14 +192,35 @@ impl Job {
         })
     }
 
-    /// Earlier checkpoints that somebody else has signed too.
+    /// Earlier checkpoints: those that changes of the key are bound to, and one that somebody else has signed too.
     fn anchors(&self, reads: &Reads) -> Result<Vec<Anchor>, Failed> {
-        let seen = reads
-            .witnessed(self.ledger)
-            .filter(|seen| (1..self.at.checkpoint.size).contains(&seen.checkpoint.size));
-        let Some(seen) = seen else { return Ok(Vec::new()) };
-        let consistency = reads.consistency(self.ledger, seen.checkpoint.size, &self.at)?;
-        Ok(vec![Anchor { checkpoint: seen.note.clone(), consistency, timestamps: Vec::new() }])
+        let size = self.at.checkpoint.size;
+        let mut notes = BTreeMap::new();
+        for (index, _) in self.keys.iter().filter(|(index, _)| (1..size).contains(index)) {
+            let change = self.change(reads, *index)?;
+            let checkpoint = UnverifiedCheckpoint::parse(change.checkpoint.as_bytes());
+            let checkpoint = checkpoint.map_err(|_| Problem::damaged().with("index", *index))?;
+            notes.insert(checkpoint.claimed().size, change.checkpoint);
+        }
+        // In the place of one of the same size: its cosignatures are more.
+        let seen = reads.witnessed(self.ledger);
+        let seen = seen.filter(|seen| (1..size).contains(&seen.checkpoint.size));
+        notes.extend(seen.map(|seen| (seen.checkpoint.size, seen.note.clone())));
+        let anchor = |(size, checkpoint)| {
+            let consistency = reads.consistency(self.ledger, size, &self.at)?;
+            Ok(Anchor { checkpoint, consistency, timestamps: Vec::new() })
+        };
+        notes.into_iter().map(anchor).collect()
+    }
+
+    /// What the record of a change of the key says.
+    fn change(&self, reads: &Reads, index: u64) -> Result<KeyChange, Failed> {
+        let record = reads.record(self.ledger, index)?;
+        let record = record.ok_or_else(|| Problem::internal("a committed record is missing"))?;
+        match Control::parse(Kind::Key, borrowed(&record).facets[Facet::What as usize]) {
+            Ok(Control::Key(change)) => Ok(change),
+            _ => Err(Problem::damaged().with("index", index).into()),
+        }
     }
 
     fn may_go_on(&self, caller: &Caller) -> Result<(), Failed> {

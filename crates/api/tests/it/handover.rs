@@ -1,15 +1,24 @@
 //! Evidence files from a running server, verified as somebody would who was not there.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::Limits;
+use env::{Env, SystemEnv};
+use evidence::keys::{CHANGE, format_change};
+use evidence::layout;
 use export::manifest::Manifest;
 use export::{Options, Report, text, verify};
+use ledger::{Engine, KeyStore};
+use record::control::KeyChange;
 use record::facet::Facet;
 use sha2::{Digest, Sha256};
+use storage::{Disk, DiskObjects, LocalDisk, Objects};
+use tlog::{Checkpoint, KeyStatement, VerifierKey};
 
-use crate::site::{Answer, Site, event, lines, wait_until};
+use crate::site::{Answer, Setup, Site, event, lines, options, wait_until};
 
 fn token(site: &Site, role: &str) -> String {
     site.post("/v1/tokens", format!(r#"{{"label":"{role} token","roles":["{role}"]}}"#)).ok().text("token")
@@ -30,6 +39,52 @@ fn proven(site: &Site, answer: Answer) -> (Report, Manifest) {
     assert!(report.pinned);
     let manifest = report.manifest.clone().unwrap();
     (report, manifest)
+}
+
+/// Starts a store, and leaves a change of the key of `main` for the next start. Returns the key so far.
+fn prepare_change(dir: &Path) -> VerifierKey {
+    let env: Arc<dyn Env> = Arc::new(SystemEnv::new());
+    let open = |name: &str| -> Arc<dyn Disk> { Arc::new(LocalDisk::open(&dir.join(name)).unwrap()) };
+    let engine = Engine::start(open("data"), open("keys"), env.clone(), options()).unwrap();
+    let reads = engine.reads();
+    let (published, known) = (reads.published(0).unwrap(), reads.ledgers().remove(0).keys);
+    engine.stop();
+    let keys = KeyStore::open(open("keys"), env.as_ref(), false).unwrap();
+    let Checkpoint { origin, size, root } = published.checkpoint.clone();
+    let next = layout::keys::signing_next("main");
+    let next = keys.create_signing_key(env.as_ref(), &next, origin.as_str()).unwrap();
+    let authority = keys.signing_key(&layout::keys::authority("main")).unwrap();
+    let statement = KeyStatement { origin, size, root, key: next.verifying_key().clone() };
+    let change = KeyChange { statement: statement.sign(&authority), checkpoint: published.note.clone() };
+    let change = format_change(CHANGE, &change);
+    DiskObjects::new(open("keys")).put(&layout::keys::change("main"), &change).unwrap();
+    known.last().unwrap().1.clone()
+}
+
+#[test]
+fn keys_of_before_a_change_open_files_of_today() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = [prepare_change(dir.path()), prepare_change(dir.path())];
+    let site = Site::over(dir, Setup { options: options(), ..Setup::default() });
+    site.append("?wait=committed", lines(0..300)).ok();
+    let investigator = token(&site, "investigator");
+    for body in [
+        r#"{"case":"1","purpose":"p"}"#,
+        r#"{"case":"1","purpose":"p","from":0,"to":2}"#,
+        r#"{"case":"1","purpose":"p","from":20,"to":90}"#,
+        r#"{"case":"1","purpose":"p","query":"user77"}"#,
+    ] {
+        let answer = ask(&site, &investigator, body).ok();
+        for key in before.iter().chain([&site.key()]) {
+            let report = verify(&answer.body[..], &Options { key: Some(key), ..Options::default() });
+            assert_eq!((&report.damage, &report.undecided), (&vec![], &vec![]), "{body}");
+            assert!(report.pinned);
+            let history = report.history.unwrap();
+            let keys: Vec<_> = history.keys().map(|(_, key)| key.clone()).collect();
+            assert_eq!(keys, [before[0].clone(), before[1].clone(), site.key()]);
+            assert!(report.anchors >= 2);
+        }
+    }
 }
 
 #[test]

@@ -57,7 +57,11 @@ impl Site {
     }
 
     pub fn with(setup: Setup) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::over(tempfile::tempdir().unwrap(), setup)
+    }
+
+    /// Serves a store that may be there already, and has no tokens yet.
+    pub fn over(dir: TempDir, setup: Setup) -> Self {
         let temper = Temper::new();
         let env: Arc<dyn Env> = Arc::new(SystemEnv::new());
         let data: Arc<dyn Disk> = Arc::new(MoodyDisk::open(&dir.path().join("data"), temper.clone()));

@@ -110,7 +110,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
             |key: &VerifierKey| history.is_some_and(|history| history.keys().any(|(_, known)| known == key));
         if given.iter().any(|key| vkey == Some(*key) || is_earlier(key)) {
             self.report.pinned = true;
-        } else if history.is_none() && has_unknown {
+        } else if history.is_none() && (has_unknown || self.lost.is_some()) {
             let why = "whether the key that you gave is an earlier one of this ledger can't be told";
             self.report.undecided(why.to_owned());
         } else {

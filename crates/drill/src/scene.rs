@@ -16,7 +16,7 @@ use crate::operators::Rival;
 use crate::{DrillError, Target};
 
 /// Bytes that must be left on the file system when all copies are made.
-const SPARE: u64 = 64 << 20;
+pub(crate) const SPARE: u64 = 64 << 20;
 /// How often a store that a server is writing is copied again before it is given up.
 const COPIES: usize = 5;
 

@@ -62,3 +62,25 @@ fn a_store_that_is_damaged_already_is_not_drilled() {
     let target = Target::Store { data: &pair.data, keys: None };
     assert!(matches!(crate::run(&target, &plan, &|_, _| {}), Err(DrillError::Unsound(_))));
 }
+
+#[test]
+fn the_table_of_attacks_is_tried_on_a_store_that_is_there_as_far_as_its_keys_are() {
+    let (dir, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pair = demo::foreign(dir.path(), 17).unwrap();
+    let before = everything(dir.path());
+    let run = |keys: Option<&Path>| {
+        let target = Target::Store { data: &pair.data, keys };
+        let table = crate::attacks(&target, work.path(), 9, &|_, _| {}).unwrap();
+        for attack in table.iter().filter(|attack| !attack.holds()) {
+            println!("{attack:?}");
+        }
+        assert!(table.iter().all(crate::Attack::holds));
+        table.iter().filter(|attack| attack.skipped.is_none()).count()
+    };
+    let all = crate::claims::CLAIMS.len();
+    // All but to record its events once more with one of them changed.
+    assert_eq!(run(Some(&pair.keys)), all - 3);
+    assert_eq!(run(None), 6, "what needs no key");
+    assert!(everything(dir.path()) == before, "the store was changed");
+    assert_eq!(std::fs::read_dir(work.path()).unwrap().count(), 0, "something was left behind");
+}

@@ -15,15 +15,16 @@ use env::{Clock as _, SystemEnv};
 use evidence::verify::{Report, Verdict};
 use export::compare::Paper;
 use record::receipt::Receipt;
+use storage::LocalDisk;
 use tlog::{Policy, VerifierKey};
 
 use crate::campaign::meant;
 use crate::claims::{Attacker, CLAIMS, Claim, Holds, Operation, Sight};
-use crate::copy::{Copy, Files};
+use crate::copy::{Copy, Files, bytes_in};
 use crate::map::Map;
 use crate::operators::{Act, Aim, OPERATORS};
 use crate::random::Dice;
-use crate::scene::{Folder, sound_copy};
+use crate::scene::{Folder, SPARE, sound_copy};
 use crate::{DrillError, Target};
 use authority::Authority;
 use judge::{Held, paper, sight};
@@ -82,13 +83,15 @@ pub fn attacks(
 ) -> Result<Vec<Attack>, DrillError> {
     let folder = Folder::make(work, seed.rotate_left(1) | 1)?;
     let mut scene = Scene::set(target, folder, seed)?;
-    let total = CLAIMS.len() as u64;
-    let mut table = Vec::new();
-    for claim in CLAIMS {
-        table.push(scene.attack(claim)?);
-        progress(table.len() as u64, total);
+    // Those that leave the same store come one after the other, so that there is one of them at a time.
+    let mut order: Vec<usize> = (0..CLAIMS.len()).collect();
+    order.sort_by_key(|at| place(&CLAIMS[*at]));
+    let mut table = BTreeMap::new();
+    for at in order {
+        table.insert(at, scene.attack(&CLAIMS[at])?);
+        progress(table.len() as u64, CLAIMS.len() as u64);
     }
-    Ok(table)
+    Ok(table.into_values().collect())
 }
 
 /// The honest past of the ledger that is attacked, and everything that was kept of it.
@@ -111,7 +114,8 @@ struct Scene {
     /// A receipt from before the last witnessed checkpoint, that checkpoint, and a receipt from after it.
     kept: Vec<Vec<u8>>,
     other: Paper,
-    stores: BTreeMap<(bool, Operation), Attacked>,
+    /// The store of the attack before, which the next may need.
+    last: Option<((bool, Operation), Attacked)>,
 }
 
 /// A store as the attacker has left it.
@@ -130,6 +134,7 @@ impl Scene {
         let (mut site, has_keys, start_ms) = match target {
             Target::Demo => (Site::new(at("older")), true, START_MS),
             Target::Store { data, keys } => {
+                check_room(&folder, data)?;
                 drop(sound_copy(data, *keys, &at("older"))?);
                 let files = keys.map(Files::read).transpose()?;
                 let has_keys = files.is_some();
@@ -189,7 +194,7 @@ impl Scene {
             stamped: (note, token),
             kept,
             other,
-            stores: BTreeMap::new(),
+            last: None,
         };
         scene.check_honest()?;
         Ok(scene)
@@ -215,6 +220,7 @@ impl Scene {
                 return Err(DrillError::Demo(format!("an honest ledger, {}: {found}: {said}", holds.word())));
             }
         }
+        std::fs::remove_dir_all(&honest.site.data)?;
         Ok(())
     }
 
@@ -239,7 +245,7 @@ impl Scene {
         if operation == Operation::Backdate {
             return self.backdate(claim);
         }
-        let attacked = self.store(attacker, operation)?;
+        let attacked = self.store(claim)?;
         let mut witnesses = self.witnesses.clone().in_the_hands_of(attacker);
         if operation == Operation::Fork {
             // The first branch is the honest one, and everybody has cosigned it.
@@ -298,12 +304,17 @@ impl Scene {
     }
 
     /// The store that an attack leaves; it is the same for all who have the key.
-    fn store(&mut self, attacker: Attacker, operation: Operation) -> Result<Attacked, DrillError> {
-        let place = (attacker == Attacker::NoKey, operation);
-        if let Some(made) = self.stores.get(&place) {
-            return Ok(made.clone());
+    fn store(&mut self, claim: &Claim) -> Result<Attacked, DrillError> {
+        let (place, operation) = (place(claim), claim.operation);
+        match self.last.take() {
+            Some((last, made)) if last == place => {
+                self.last = Some((last, made.clone()));
+                return Ok(made);
+            }
+            Some((_, made)) => std::fs::remove_dir_all(&made.site.data)?,
+            None => {}
         }
-        let to = self.at(&format!("store-{}", self.stores.len()));
+        let to = self.at("attacked");
         let site = match operation {
             _ if place.0 && operation_on_files(operation).is_some() => self.damaged(operation, &to)?,
             Operation::Rollback => self.older.copy(&to)?,
@@ -317,7 +328,7 @@ impl Scene {
             _ => self.rewritten(operation, &to)?,
         };
         let attacked = Attacked::of(site, &self.key)?;
-        self.stores.insert(place, attacked.clone());
+        self.last = Some((place, attacked.clone()));
         Ok(attacked)
     }
 
@@ -369,6 +380,20 @@ impl Scene {
     fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
+
+/// Copies of a store that are there at a time: three of its past, one that is attacked, and what is done with it.
+const COPIES: u64 = 5;
+
+fn check_room(folder: &Folder, data: &Path) -> Result<(), DrillError> {
+    let needed = bytes_in(data)?.saturating_mul(COPIES).saturating_add(SPARE);
+    let free = LocalDisk::open(folder.path())?.free_bytes()?;
+    if free < needed { Err(DrillError::Room { needed, free }) } else { Ok(()) }
+}
+
+/// Which store an attack leaves.
+fn place(claim: &Claim) -> (bool, Operation) {
+    (claim.attacker == Attacker::NoKey, claim.operation)
 }
 
 /// The operator of the campaign that does it without a key.

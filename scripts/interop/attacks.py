@@ -304,12 +304,12 @@ def drill_witness_restored_from_backup(site):
     site.witnessed()
     for witness in restored:
         assert int(site.shown(witness, site.server).split("\n")[1]) > newest
-    if BEHIND:
-        def told(number):
-            alarm = site.server.standing()["witnesses"][number]["alarm"]
-            return alarm is not None and alarm["reason"] == "behind" and alarm["before"] >= newest
-        until("both are told to have been set back", lambda: told(0) and told(2))
-        assert site.server.held() is None
+
+    def told(number):
+        alarm = site.server.standing()["witnesses"][number]["alarm"]
+        return alarm is not None and alarm["reason"] == "behind" and alarm["before"] >= newest
+    until("both are told to have been set back", lambda: told(0) and told(2))
+    assert site.server.held() is None
     # The quorum was set back and the store with it: the one that remembers is enough.
     site.server.stop()
     site.server.set_back_to(old)
@@ -467,9 +467,6 @@ class Liar:
             self.server.server_close()
             self.server = None
 
-
-# Whether the server tells of a witness that was set back.
-BEHIND = False
 
 if __name__ == "__main__":
     sys.exit(witnesses.main(__doc__, globals(), Mixed))

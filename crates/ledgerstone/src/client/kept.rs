@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use storage::LocalDisk;
 use tlog::{TlogProof, UnverifiedCheckpoint, VerifierKey};
 
+use super::heirs::{self, Heir, Worth};
 use super::verify::{PROOF_HEADER, anchored, show};
-use super::{find, prove, receipts, tls_settings};
+use super::{Client, find, prove, receipts, tls_settings};
 use crate::cli::Verify;
 use crate::failure::{About, Failure};
 use crate::terminal;
@@ -32,6 +33,10 @@ struct Summary {
     not_yet: u64,
     /// Those that do not hold: of what, which entry, why, and where that is kept.
     broken: Vec<(String, u64, String, Option<String>)>,
+    /// Those of a ledger that another continues, whose entries lie beyond what is continued: of what, and which entry.
+    lost: Vec<(String, u64)>,
+    /// What continues it, and from where.
+    heirs: Vec<(String, String, u64)>,
     undecided: Vec<String>,
 }
 
@@ -49,13 +54,22 @@ pub(super) fn run(args: &Verify, key: Option<VerifierKey>) -> Result<(), Failure
         Err(failure) if args.server.token_file.is_some() => return Err(failure),
         _ => None,
     };
+    let source = |ledger: &Found| HttpSource::new(net.clone(), &ledger.prefix, token.clone());
+    let missing = promises.keys().any(|origin| ledgers.iter().all(|ledger| ledger.origin != *origin));
+    let heirs = match (missing, &token) {
+        (true, Some(_)) => heirs::heirs(&Client::new(&args.server)?, &ledgers, key.as_ref(), &source)?,
+        _ => Vec::new(),
+    };
     for (origin, promises) in promises {
+        if let Some(heir) = heirs.iter().find(|heir| heir.old.origin == origin) {
+            summary.recovered(heir, &promises);
+            continue;
+        }
         let Some(ledger) = ledgers.iter().find(|ledger| ledger.origin == origin) else {
             summary.undecided.push(format!("the server at {base} has no ledger {origin}"));
             continue;
         };
-        let source = HttpSource::new(net.clone(), &ledger.prefix, token.clone());
-        hold(args, ledger, key.as_ref(), &source, &promises, &mut summary)?;
+        hold(args, ledger, key.as_ref(), &source(ledger), &promises, &mut summary)?;
     }
     let verdict = anchored(args, summary.verdict(), key.is_some());
     if key.is_none() && verdict == Verdict::Proven {
@@ -211,8 +225,23 @@ fn keep(state: &Path, origin: &str, finding: &Finding) -> Result<String, Failure
 }
 
 impl Summary {
+    /// Takes in receipts of a ledger that another continues.
+    fn recovered(&mut self, heir: &Heir, promises: &[(String, Promise)]) {
+        self.heirs.push((heir.origin.clone(), heir.old.origin.clone(), heir.old.size));
+        for (label, promise) in promises {
+            match heir.worth(promise) {
+                Worth::Continued => self.held += 1,
+                Worth::Lost => self.lost.push((label.clone(), promise.index)),
+                Worth::Undecided(why) => self.undecided.push(format!("{label}: {why}")),
+            }
+        }
+    }
+
     fn verdict(&self) -> Verdict {
-        match (self.broken.is_empty(), self.undecided.is_empty() && self.not_yet == 0 && self.held > 0) {
+        match (
+            self.broken.is_empty(),
+            self.undecided.is_empty() && self.not_yet == 0 && self.lost.is_empty() && self.held > 0,
+        ) {
             (false, _) => Verdict::Disproven,
             (true, true) => Verdict::Proven,
             (true, false) => Verdict::Undecidable,
@@ -230,9 +259,16 @@ impl Summary {
             .iter()
             .map(|(of, index, why, kept)| json!({"receipt": of, "index": index, "why": why, "kept": kept}))
             .collect();
+        let lost: Vec<Value> =
+            self.lost.iter().map(|(of, index)| json!({"receipt": of, "index": index})).collect();
+        let heirs: Vec<Value> = self
+            .heirs
+            .iter()
+            .map(|(heir, old, size)| json!({"origin": heir, "continues": old, "size": size}))
+            .collect();
         json!({
             "verdict": verdict.word(), "against": against, "held": self.held, "not_yet": self.not_yet,
-            "broken": broken, "undecided": self.undecided,
+            "broken": broken, "lost": lost, "continued_by": heirs, "undecided": self.undecided,
         })
         .to_string()
     }
@@ -246,6 +282,12 @@ impl Summary {
         if self.not_yet > 0 {
             out.push_str(&format!("  {} are of entries that no checkpoint covers yet\n", self.not_yet));
         }
+        for (heir, old, size) in &self.heirs {
+            out.push_str(&format!("{heir} continues {old} at {size} entries\n"));
+        }
+        for (of, index) in self.lost.iter().take(SHOWN) {
+            out.push_str(&format!("  lost: {of}, entry {index}: lost by the recovery, kept by you alone\n"));
+        }
         for (of, index, why, kept) in self.broken.iter().take(SHOWN) {
             out.push_str(&format!("  broken: {of}, entry {index}: {why}\n"));
             if let Some(kept) = kept {
@@ -253,7 +295,9 @@ impl Summary {
             }
         }
         self.undecided.iter().take(SHOWN).for_each(|why| out.push_str(&format!("  undecided: {why}\n")));
-        let more = self.broken.len().saturating_sub(SHOWN) + self.undecided.len().saturating_sub(SHOWN);
+        let more = self.broken.len().saturating_sub(SHOWN)
+            + self.lost.len().saturating_sub(SHOWN)
+            + self.undecided.len().saturating_sub(SHOWN);
         if more > 0 {
             out.push_str(&format!("  and {more} more; --json tells all\n"));
         }

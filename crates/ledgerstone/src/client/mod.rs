@@ -16,6 +16,7 @@ pub(crate) mod verify;
 
 mod feed;
 mod find;
+mod heirs;
 pub(crate) mod json;
 mod kept;
 mod mirror;

@@ -4,7 +4,7 @@
 //! that allows it the payloads come too, and each must be what its entry commits to. What the token does not allow is
 //! undecidable, ledger by ledger.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -545,6 +545,19 @@ fn check_line(
         Ok(said) => Ok((whole, Some(said))),
         Err(ControlError::Unknown) => Ok((whole, None)),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Entry 0 of a ledger and what it says, if it belongs together and is for whoever asks; nothing is known of the tree.
+pub(super) fn genesis_of(client: &Client, name: &str, id: &[u8; 32]) -> Option<([u8; ENTRY_LEN], Genesis)> {
+    let path = format!("/v1/ledgers/{}/records?from=0&to=1", encode(name));
+    let mut line = Vec::new();
+    client.get_lines(&path).ok()?.take(1 << 22).read_until(b'\n', &mut line).ok()?;
+    let value: Value = serde_json::from_slice(&line).ok()?;
+    let entry: [u8; ENTRY_LEN] = fixed(value.get("entry")?)?;
+    match check_line(&line, 0, &Entry::decode(&entry).ok()?, id).ok()? {
+        (_, Some(Control::Genesis(genesis))) => Some((entry, genesis)),
+        _ => None,
     }
 }
 

@@ -139,8 +139,23 @@ fn what_was_rolled_back_is_continued_under_a_new_origin() {
     let by_url = ["verify", &server.url, "--data", "new", "--predecessor", "lost", "--key", &vkey];
     rig.run(&by_url).ok().says(&format!("continues  {origin} at {old_size} entries"));
     server.terminate();
-    witness.kill();
     assert_eq!(continues(&rig, "new")["origin"], origin.as_str());
+
+    // Whoever kept receipts of the old one is told what became of them.
+    let bring = |data: &str, flags: &[&str]| {
+        let server = rig.up(&[&["--data", data], flags].concat());
+        let args = ["verify", "receipts.ndjson", "--server", &server.url, "--data", data, "--state", "found"];
+        let done = rig.run(&args).code_is(2);
+        server.terminate();
+        done
+    };
+    let among = bring("new", &[]).says(&format!("continues {origin} at {old_size} entries"));
+    assert!(!among.out.contains("lost:") && among.out.contains("--kept RECEIPT"), "{among:?}");
+    rig.write("plain.toml", "");
+    let only = ["succeed", "backup", "--key", &lost.vkey, "--data", "older", "--settings", "plain.toml"];
+    rig.run(&[&only[..], &["--reason", "only the backup is left"]].concat()).ok();
+    let gone = bring("older", &[]).says("lost by the recovery, kept by you alone");
+    assert_eq!(gone.out.matches("lost:").count(), 7, "{gone:?}");
 
     // What is left of the old one is held against it.
     let verify = |old: &str| rig.run(&["verify", "new", "--key", &vkey, "--predecessor", old]);
@@ -152,6 +167,7 @@ fn what_was_rolled_back_is_continued_under_a_new_origin() {
     verify("backup").code_is(2).says("are lost from it");
     verify(&of(head.size)).code_is(2).says("are lost from it");
     verify("new").code_is(2).says("is of no ledger that is continued here");
+    witness.kill();
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use evidence::layout;
 use evidence::predecessor::Predecessor;
 use evidence::verify::{Damage, DamageKind, Progress, Report, Verdict, hold_against};
-use tlog::VerifierKey;
 use tlog::checkpoint::UnverifiedCheckpoint;
+use tlog::{KeyHistory, VerifierKey};
 
 use crate::{Directory, is_evidence_file, verify_dir, verify_evidence};
 
@@ -16,6 +16,8 @@ struct Old<'a> {
     place: String,
     /// The old ledger's key, if it is known: from outside, else as the old store or evidence file names it.
     key: Option<VerifierKey>,
+    /// All keys that the ledger has had, where that is told.
+    history: Option<KeyHistory>,
     /// Its newest checkpoint there.
     size: u64,
     root: String,
@@ -23,6 +25,16 @@ struct Old<'a> {
     store: Option<(&'a Path, Report)>,
     /// Durable entries of that store in no checkpoint.
     uncommitted: u64,
+}
+
+impl Old<'_> {
+    /// The key that signs a tree of this size. From a key that is known the history leads to all later ones.
+    fn key_for(&self, size: u64) -> Option<&VerifierKey> {
+        let known = |history: &&KeyHistory| {
+            self.key.as_ref().is_none_or(|key| history.keys().any(|(_, other)| other == key))
+        };
+        self.history.as_ref().filter(known).map(|history| history.in_force(size)).or(self.key.as_ref())
+    }
 }
 
 /// Holds the ledgers in `report` that continue another against what is left of that one at `old`: a data directory, an
@@ -83,6 +95,7 @@ fn find<'a>(
             let held = Old {
                 place: place.clone(),
                 key: pinned(&ledger.vkey, &ledger.origin),
+                history: None,
                 size: ledger.size,
                 root: ledger.root.clone(),
                 store: Some((old, report.clone())),
@@ -103,6 +116,7 @@ fn find<'a>(
         let held = Old {
             place,
             key: pinned(&manifest.vkey, &manifest.origin),
+            history: report.history.clone(),
             size: manifest.size,
             root: manifest.root.to_base64(),
             store: None,
@@ -117,7 +131,7 @@ fn find<'a>(
         note.verify(claimed.origin.as_str(), &[key], &[]).map_err(|error| told(&error))?;
     }
     let (size, root) = (claimed.size, claimed.root.to_base64());
-    let held = Old { place, key, size, root, store: None, uncommitted: 0 };
+    let held = Old { place, key, history: None, size, root, store: None, uncommitted: 0 };
     Ok(vec![(claimed.origin.to_string(), held)])
 }
 
@@ -128,7 +142,7 @@ fn hold(report: &mut Report, name: &str, continued: &Predecessor, old: &Old<'_>)
     };
     let place = &old.place;
     let parsed = UnverifiedCheckpoint::parse(note.as_bytes());
-    let signed = old.key.as_ref().filter(|key| key.name() == origin);
+    let signed = old.key_for(*size).filter(|key| key.name() == origin);
     if let (Ok(parsed), Some(key)) = (parsed, signed)
         && let Err(error) = parsed.verify(origin, std::slice::from_ref(key), &[])
     {

@@ -278,12 +278,12 @@ impl Summary {
         for (origin, size, root) in &self.against {
             out.push_str(&format!("held against {size} entries of {origin}, root {root}\n"));
         }
+        for (heir, old, size) in &self.heirs {
+            out.push_str(&format!("{heir} continues {old} at {size} entries\n"));
+        }
         out.push_str(&format!("  {} hold\n", self.held));
         if self.not_yet > 0 {
             out.push_str(&format!("  {} are of entries that no checkpoint covers yet\n", self.not_yet));
-        }
-        for (heir, old, size) in &self.heirs {
-            out.push_str(&format!("{heir} continues {old} at {size} entries\n"));
         }
         for (of, index) in self.lost.iter().take(SHOWN) {
             out.push_str(&format!("  lost: {of}, entry {index}: lost by the recovery, kept by you alone\n"));

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use env::{Env, SystemEnv};
+use env::{Clock as _, Env, SystemEnv};
 use evidence::layout;
 use evidence::predecessor::{Predecessor, Succession};
 use evidence::register::LedgerState;
-use ledger::{Core, KeyStore};
+use ledger::{Core, KeyStore, SigningGates};
 use record::control::Control;
 use record::entry::Kind;
 use record::facet::Facet;
@@ -41,6 +41,11 @@ pub(super) fn begin(
     from: Option<&Path>,
 ) -> Result<(), Failure> {
     let known = register(&args.data)?.map(|registered| registered.ledgers).unwrap_or_default();
+    let old = Predecessor::read(&succession.checkpoint, "").map_err(Failure::trouble)?;
+    if known.iter().any(|ledger| ledger.origin == old.origin) {
+        let told = format!("{} holds the old ledger itself, which would go on there", args.data.display());
+        return Err(Failure::trouble(told).hint("begin in a directory of its own: --data NEW"));
+    }
     if let Some(there) = known.iter().find(|ledger| ledger.name == args.name) {
         return there_already(args, succession, there, from);
     }
@@ -140,14 +145,19 @@ fn make(args: &cli::Succeed, succession: Option<&Succession>, from: Option<&Path
     if let Some(succession) = succession {
         KeyStore::put_succession(&keys, &args.name, succession).map_err(failed)?;
     }
+    // Those that are there sign when their server runs, which knows what guards them.
+    let held =
+        |name: &&String| known.iter().any(|ledger| ledger.name == **name) || plan.options.gates.has(name);
     // No other ledger is made here: it would be one that continues nothing.
-    let mut names: Vec<String> = known.into_iter().map(|ledger| ledger.name).collect();
+    let mut names: Vec<String> = known.iter().map(|ledger| ledger.name.clone()).collect();
     for name in [args.name.as_str(), access::SYSTEM] {
         if names.iter().all(|known| known != name) {
             names.push(name.to_owned());
         }
     }
     let mut options = plan.options.clone();
+    let held = names.iter().filter(held).cloned().collect::<Vec<_>>();
+    options.gates = SigningGates::held(held, env.now_ms(), "no server runs");
     options.ledgers = names;
     let core = Core::open(data, keys, env, options).map_err(failed)?;
     let reads = core.reads();

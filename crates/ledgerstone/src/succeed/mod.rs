@@ -10,6 +10,7 @@ use std::path::Path;
 use evidence::layout;
 use evidence::predecessor::{Predecessor, Succession};
 use evidence::sightings::{Contradiction, Head, NoChoice, Sightings};
+use evidence::verify::DamageKind;
 use storage::{Disk, DiskObjects, LocalDisk, Objects};
 use tlog::{Policy, VerifierKey};
 
@@ -60,7 +61,6 @@ pub(crate) fn run(args: &cli::Succeed) -> Result<(), Failure> {
         return Err(Failure::trouble("nothing was begun yet: say why, with --reason TEXT")
             .hint("the reason is kept for ever in the new ledger: one line, no personal data"));
     };
-    Predecessor::read(&head.note, "").map_err(Failure::trouble)?;
     let succession = Succession { checkpoint: head.note.clone(), reason: reason.trim().to_owned() };
     begin::begin(args, &succession, old.stores.first().map(|store| store.path.as_path()))
 }
@@ -123,7 +123,9 @@ fn compare(store: &Store, origin: &str, seen: &mut Sightings) {
         let held =
             verifier::hold_against(&verifier::Directory::new(&store.path), head.note.as_bytes(), &mut trial);
         let known = |other: &Contradiction| other.heads.contains(&head.id()) && other.heads.contains(&own);
-        if held.is_ok() && !trial.damage.is_empty() && !seen.contradictions.iter().any(known) {
+        // A signature by an earlier key was judged before: here it is the tree that counts.
+        let differs = trial.damage.iter().any(|damage| damage.kind == DamageKind::Contradiction);
+        if held.is_ok() && differs && !seen.contradictions.iter().any(known) {
             let why = format!("{} does not begin with the other tree", store.path.display());
             seen.contradictions.push(Contradiction { heads: [own.clone(), head.id()], why });
         }

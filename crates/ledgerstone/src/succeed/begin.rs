@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use env::{Clock as _, Env, SystemEnv};
+use env::{Env, SystemEnv};
 use evidence::layout;
 use evidence::predecessor::{Predecessor, Succession};
 use evidence::register::LedgerState;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use evidence::layout;
-use evidence::predecessor::{Predecessor, Succession};
+use evidence::predecessor::Succession;
 use evidence::sightings::{Contradiction, Head, NoChoice, Sightings};
 use evidence::verify::DamageKind;
 use storage::{Disk, DiskObjects, LocalDisk, Objects};

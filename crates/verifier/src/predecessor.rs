@@ -95,7 +95,7 @@ fn find<'a>(
             let held = Old {
                 place: place.clone(),
                 key: pinned(&ledger.vkey, &ledger.origin),
-                history: None,
+                history: ledger.history.clone(),
                 size: ledger.size,
                 root: ledger.root.clone(),
                 store: Some((old, report.clone())),

@@ -112,8 +112,7 @@ impl Course {
 
     fn verified(&self, head: &Head) -> Result<VerifiedCheckpoint, String> {
         let note = UnverifiedCheckpoint::parse(head.note.as_bytes()).map_err(|error| error.to_string())?;
-        note.verify(&self.rules.origin, &self.rules.keys, &[])
-            .map_err(|error| error.to_string())
+        note.verify(&self.rules.origin, &self.rules.keys, &[]).map_err(|error| error.to_string())
     }
 
     /// A witness has cosigned: whatever it said before, this is the largest tree it has seen.

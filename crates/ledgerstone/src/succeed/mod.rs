@@ -10,7 +10,7 @@ use std::path::Path;
 use evidence::layout;
 use evidence::predecessor::Succession;
 use evidence::sightings::{Contradiction, Head, NoChoice, Sightings};
-use evidence::verify::DamageKind;
+use evidence::verify::{DamageKind, LedgerReport};
 use storage::{Disk, DiskObjects, LocalDisk, Objects};
 use tlog::{Policy, VerifierKey};
 
@@ -99,15 +99,18 @@ fn look(args: &cli::Succeed) -> Result<Old, Failure> {
 /// The old ledger's key as a data directory names it.
 fn named_by_stores(found: &Found, name: &str) -> Result<Vec<VerifierKey>, Failure> {
     let ledgers = found.stores.iter().flat_map(|store| &store.report.ledgers);
-    let mut keys: Vec<String> =
-        ledgers.filter(|ledger| ledger.name == name).map(|ledger| ledger.vkey.clone()).collect();
-    keys.sort();
-    keys.dedup();
-    match &keys[..] {
-        [] => Err(Failure::trouble("nobody told the verification key of the old ledger")
+    // A store that has seen more changes of the key than a copy of it names all that the copy does.
+    let of = |ledger: &LedgerReport| match &ledger.history {
+        Some(history) => history.keys().map(|(_, key)| key.to_string()).collect(),
+        None => vec![ledger.vkey.clone()],
+    };
+    let all: Vec<Vec<String>> = ledgers.filter(|ledger| ledger.name == name).map(of).collect();
+    let whole = all.iter().find(|keys| all.iter().flatten().all(|key| keys.contains(key)));
+    match (&all[..], whole) {
+        ([], _) => Err(Failure::trouble("nobody told the verification key of the old ledger")
             .hint("give it with --key; the banner of its server showed it, and so did `ledgerstone status`")
             .hint("or name a data directory of it; if it has another name there than main: --of NAME")),
-        [key] => Ok(vec![parse_key(key)?]),
+        (_, Some(keys)) => keys.iter().map(|key| parse_key(key)).collect(),
         _ => Err(Failure::trouble(format!("the data directories name several keys for the ledger {name}"))
             .hint("say which is the old ledger's, with --key")),
     }

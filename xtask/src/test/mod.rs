@@ -29,7 +29,7 @@ enum Done {
     Skipped(String),
 }
 
-const STEPS: [Step; 22] = [
+const STEPS: [Step; 23] = [
     Step { name: "tools", quick: true, run: tools::prepare },
     Step { name: "format", quick: true, run: format },
     Step { name: "tidy", quick: true, run: tidy },

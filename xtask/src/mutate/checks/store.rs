@@ -448,8 +448,8 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "witnessed: signature, though the store be damaged",
         WITNESSED,
-        "if let Err(error) = verified {\n        report.damage.push(Damage::new(DamageKind::Signature, file, error));",
-        "if let Err(error) = verified {\n        drop((file, error));",
+        "if let Err(error) = ledger.verify(checkpoint, &[]) {\n        report.damage.push(Damage::new(DamageKind::Signature, file, error));",
+        "if let Err(error) = ledger.verify(checkpoint, &[]) {\n        drop((file, error));",
     ),
     check(
         "timestamp: no later than its tree",

@@ -12,6 +12,9 @@ use crate::problem::Problem;
 use crate::view;
 
 const BUNDLE: u64 = 256;
+/// Entries that are looked through from the newest back before halves are tried: what is sent again is mostly what was
+/// sent last, by a source that may be rare.
+const RECENT: u64 = 64 * BUNDLE;
 
 /// A number that a source gave to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +56,7 @@ pub(super) fn find(reads: &Reads, retry: &Retry) -> Result<Vec<StoredRecord>, Fa
 /// The first index of the range from which on a source's records have this number or a later one.
 ///
 /// Numbers of one source grow with the index, so half of what is left falls away for each bundle that holds one of
-/// them; a source that is rare among many costs a look at every entry.
+/// them; what a source that is rare among many sent long ago costs a look at every entry.
 fn locate<E>(
     range: Range<u64>,
     source: u32,
@@ -61,6 +64,27 @@ fn locate<E>(
     mut entries: impl FnMut(Range<u64>) -> Result<Vec<Entry>, E>,
 ) -> Result<u64, E> {
     let Range { start: mut low, end: mut high } = range;
+    let recent = high.saturating_sub(RECENT).max(low);
+    let mut at = high;
+    while at > recent {
+        let part = ((at - 1) / BUNDLE * BUNDLE).max(low)..at;
+        at = part.start;
+        let entries = entries(part)?;
+        let Some(position) = entries.iter().position(|entry| entry.source == source) else { continue };
+        let (index, first) = (at + position as u64, number(&entries[position]));
+        if first == wanted {
+            return Ok(index);
+        }
+        if first < wanted {
+            low = index;
+            break;
+        }
+        high = index + 1;
+        // Too far back to get there bundle by bundle.
+        if first.epoch != wanted.epoch || first.sequence - wanted.sequence > RECENT {
+            break;
+        }
+    }
     while high.saturating_sub(low) > BUNDLE {
         let middle = low + (high - low) / 2;
         // The last record of the source before the middle.
@@ -203,6 +227,21 @@ mod tests {
         };
         let wanted = Number { epoch: 1, sequence: 70_000 };
         assert_eq!(locate(0..log.len() as u64, 1, wanted, read), Ok(69_999));
+        assert!(looks < 20, "{looks}");
+    }
+
+    #[test]
+    fn what_a_rare_source_sent_last_is_found_in_a_few_looks() {
+        let mut sources = vec![(1, false); 1 << 17];
+        let last = sources.len() - 3000;
+        (sources[7], sources[last]) = ((2, false), (2, false));
+        let log = log(&sources);
+        let mut looks = 0;
+        let read = |range: Range<u64>| {
+            looks += 1;
+            Ok::<_, Infallible>(log[range.start as usize..range.end as usize].to_vec())
+        };
+        assert_eq!(locate(0..log.len() as u64, 2, Number { epoch: 1, sequence: 2 }, read), Ok(last as u64));
         assert!(looks < 20, "{looks}");
     }
 }

@@ -6,7 +6,8 @@
 A server is told to use a small calendar, whose answers the reference library writes. Its checkpoint is promised at first;
 once the calendar has a block, the server must fetch the way there by itself. What the verb `timestamps` writes is read by
 `ots info` and verified by `ots verify`, which asks a stand-in of a Bitcoin node for the header; over another checkpoint, or
-with another header, it and we must refuse. The store verifies before and after, and not with an altered file.
+with another header, it and we must refuse. An authority of OpenSSL's is asked too. Store and evidence file verify, by us and by
+the verifier in Python, with its certificate; not with an altered file; and a stranger's certificate leaves it open.
 
 Exit 0: all as it should be. Exit 1: a check failed. Exit 2: not run.
 """
@@ -29,6 +30,7 @@ import timestamps
 from timestamps import HEIGHT, check, run
 
 NTIME = 1700000000
+VERIFIER = str(pathlib.Path(__file__).resolve().parents[2] / "verifiers" / "python")
 
 
 def main():
@@ -58,7 +60,13 @@ def whole(program):
     calendar.url = f"http://127.0.0.1:{calendar.server_port}"
     calendar.has_block, calendar.roots = False, set()
     pathlib.Path("data").mkdir()
-    settings = f'listen = "127.0.0.1:0"\n[timestamp]\ncalendars = ["{calendar.url}"]\ninterval_s = 10\n'
+    timestamps.authority(["EC", "ec_paramgen_curve:P-256"])
+    timestamps.config("sha256")
+    authority = serve(Authority)
+    settings = (
+        f'listen = "127.0.0.1:0"\n[timestamp]\ncalendars = ["{calendar.url}"]\ninterval_s = 10\n'
+        f'authorities = ["http://127.0.0.1:{authority.server_port}/tsa"]\nca = "../ca.pem"\n'
+    )
     pathlib.Path("data/ledgerstone.toml").write_text(settings)
     server = Server(program)
     server.append(300)
@@ -74,6 +82,11 @@ def whole(program):
     server.append(1)
     until("a later checkpoint is in a block too", lambda: server.calendar()["size"] > size_of(stamped))
     later = server.fetch("later")
+    until("an authority has stamped it", lambda: server.authority()["tokens"] > 1)
+    [token] = pathlib.Path(server.fetch("stamped")).parent.glob("*.der")
+    body = token.with_name(token.name.split(".")[0] + ".body")
+    run("openssl", "ts", "-verify", "-data", str(body), "-in", str(token), "-token_in", "-CAfile", "ca.pem")
+    server.evidence("all.evidence")
     server.stop()
 
     shown = run(ots(), "info", stamped + ".ots")
@@ -92,11 +105,20 @@ def whole(program):
     calendar.roots.clear()
     check(not ots_verify(calendar, stamped), "ots verify refuses another block")
 
+    for what in ("data", "all.evidence"):
+        for certificates, expected in (("ca.pem", 0), ("stranger.pem", 2 if what == "data" else 0)):
+            ours, said = told(program, "verify", what, "--tsa-ca", certificates)
+            theirs, answered = told(sys.executable, VERIFIER, what, "--tsa-ca", certificates)
+            check((ours, theirs) == (expected, expected), f"{what}, {certificates}: both say {expected}: {said} {answered}")
+            if what == "all.evidence" and not expected and certificates == "ca.pem":
+                check("every record here existed at" in said, "we say when all of it existed")
+                check("every record of the selection existed at" in answered, "and so does the verifier in Python")
     check(verdict(program, "data") == 0, "the store verifies with what stamps it")
     kept = next(pathlib.Path("data/ledgers/main/stamped").glob("*.ots"))
     good = kept.read_bytes()
     kept.write_bytes(good[:40] + bytes([good[40] ^ 1]) + good[41:])
     check(verdict(program, "data") == 1, "and not with an altered file")
+    check(told(sys.executable, VERIFIER, "data")[0] == 1, "nor by the verifier in Python")
     kept.write_bytes(good)
 
 
@@ -129,6 +151,14 @@ class Server:
     def calendar(self):
         [ledger] = [one for one in self.ask("/v1/timestamps") if one["ledger"] == "main"]
         return {**ledger["calendars"][0], "size": ledger["calendars"][0]["size"] or 0}
+
+    def authority(self):
+        [ledger] = [one for one in self.ask("/v1/timestamps") if one["ledger"] == "main"]
+        return ledger["authorities"][0]
+
+    def evidence(self, name):
+        words = ["--case", "1", "--purpose", "test", "--from", "0", "--to", "100", "-o", name]
+        run(self.program, "evidence", *words, "--server", self.address(), "--token-file", "data/admin.token")
 
     def fetch(self, folder):
         """The newest stamped checkpoint; the name of the file that holds what is stamped."""
@@ -173,8 +203,12 @@ def ots_verify(calendar, body):
 
 
 def verdict(program, *words):
-    done = subprocess.run([program, "verify", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-    return done.returncode
+    return told(program, "verify", *words)[0]
+
+
+def told(*words):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
 def until(what, reached, seconds=60):
@@ -201,6 +235,18 @@ class Quiet(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+class Authority(Quiet):
+    """`openssl ts` behind HTTP."""
+
+    def do_POST(self):
+        query = self.rfile.read(int(self.headers["content-length"]))
+        with tempfile.TemporaryDirectory(dir=".") as folder:
+            pathlib.Path(folder, "query").write_bytes(query)
+            files = ["-queryfile", f"{folder}/query", "-out", f"{folder}/reply"]
+            run("openssl", "ts", "-reply", "-config", "ts.cnf", *files)
+            self.say(200, pathlib.Path(folder, "reply").read_bytes(), "application/timestamp-reply")
 
 
 class Calendar(Quiet):

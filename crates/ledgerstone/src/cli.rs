@@ -138,7 +138,7 @@ Exit codes: 0 written, 1 there is no such event, 2 error.")]
     /// Write an evidence file, which verifies without a server, a network or trust in who made it
     #[command(after_help = evidence::HELP)]
     Evidence(Evidence),
-    /// Verify a data directory, a server, an evidence file, a receipt or a proof
+    /// Verify a data directory, a server, an evidence file, a receipt, a proof or an OpenTimestamps file
     #[command(after_help = "\
 Examples:
   ledgerstone verify
@@ -151,6 +151,8 @@ Examples:
   ledgerstone verify new-data --predecessor old-data
   ledgerstone verify ledgerstone-data --policy witnesses.policy
   ledgerstone verify mine.evidence theirs.evidence --key 'ledgerstone.local/...+...+...'
+  ledgerstone verify ledgerstone-data --tsa-ca tsa-ca.pem
+  ledgerstone verify main-700.body.ots
   ledgerstone verify /srv/mirror --key 'ledgerstone.local/...+...+...'
   ledgerstone verify *.receipt.json --server http://127.0.0.1:4780 --key 'ledgerstone.local/...+...+...'
 

@@ -7,11 +7,14 @@ use std::path::Path;
 
 use export::manifest::word;
 use export::text::{hex, tame};
+use export::verify::{Times, Tokens};
 use export::{Manifest, Options, Report, Source, is_evidence, utc};
 use record::canonical;
 use record::json::{Object, Value};
 use tlog::note::VerifierKey;
 use tlog::policy::Policy;
+
+use crate::stamps::TimeStampAuthorities;
 
 /// Most places told in the text for people; the JSON has all.
 const SHOWN: usize = 20;
@@ -64,8 +67,23 @@ pub fn verify_evidence_with(
     policy: Option<&Policy>,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> io::Result<Report> {
+    verify_evidence_by(path, key, policy, None, progress)
+}
+
+/// [`verify_evidence_with`] and the certificates of time-stamp authorities, if there are any.
+///
+/// # Errors
+/// The file can't be opened.
+pub fn verify_evidence_by(
+    path: &Path,
+    key: Option<&VerifierKey>,
+    policy: Option<&Policy>,
+    authorities: Option<&TimeStampAuthorities>,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> io::Result<Report> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let options = Options { key, policy, threads, progress };
+    let tokens = authorities.map(|authorities| authorities as &dyn Tokens);
+    let options = Options { key, policy, tokens, threads, progress };
     Ok(export::verify(&Handed(File::open(path)?), &options))
 }
 
@@ -189,12 +207,43 @@ fn about(out: &mut String, manifest: &Manifest, report: &Report) {
             }
         },
     );
-    if report.anchors + report.timestamps > 0 {
-        let (anchors, timestamps) = (report.anchors, report.timestamps);
+    if report.anchors > 0 {
+        line("", format!("{} earlier checkpoints that fit", report.anchors));
+    }
+    match (&report.times, report.timestamps) {
+        (None, 0) => {}
+        (None, count) => line("time", format!("{count} timestamps that were not judged: give --tsa-ca")),
+        (Some(times), _) => of_times(&mut line, times),
+    }
+}
+
+/// What timestamps prove of the selection.
+fn of_times(line: &mut dyn FnMut(&str, String), times: &Times) {
+    line(
+        "time",
+        match (&times.covers, &times.newest) {
+            (Some(covers), _) => format!(
+                "every record here existed at {}, says an authority whose certificate you gave, over {} entries",
+                utc(covers.gen_time_ms),
+                covers.size
+            ),
+            (None, Some(newest)) => format!(
+                "the first {} entries existed at {}, says an authority whose certificate you gave; not all of this",
+                newest.size,
+                utc(newest.gen_time_ms)
+            ),
+            (None, None) => "no timestamp proves anything of these records".to_owned(),
+        },
+    );
+    line("", format!("{} timestamps verified", times.good));
+    if times.loose > 0 {
         line(
             "",
-            format!("{anchors} earlier checkpoints that fit, {timestamps} timestamps that were not judged"),
+            format!("of which {} are over checkpoints that this file does not lead to the tree", times.loose),
         );
+    }
+    if times.unknown > 0 {
+        line("", format!("{} timestamps by nobody that leads to the certificates you gave", times.unknown));
     }
 }
 
@@ -226,6 +275,9 @@ pub fn evidence_json(report: &Report) -> String {
     if let Some(old) = &report.predecessor {
         object.insert("continues", crate::output::continues(old));
     }
+    if let Some(times) = &report.times {
+        object.insert("times", json_times(times));
+    }
     object.insert("damaged", report.damaged);
     object.insert("damage", Value::Array(report.damage.iter().map(damage).collect()));
     let undecided = report.undecided.iter().map(|text| Value::from(text.clone()));
@@ -236,6 +288,22 @@ pub fn evidence_json(report: &Report) -> String {
     let mut out = Vec::new();
     canonical::write(&Value::Object(object), &mut out);
     String::from_utf8_lossy(&out).into_owned()
+}
+
+fn json_times(times: &Times) -> Value<'static> {
+    let mut object = Object::new();
+    object.insert("good", times.good);
+    object.insert("loose", times.loose);
+    object.insert("unknown", times.unknown);
+    for (name, stamped) in [("covers", times.covers), ("newest", times.newest)] {
+        if let Some(stamped) = stamped {
+            let mut inner = Object::new();
+            inner.insert("size", stamped.size);
+            inner.insert("gen_time_ms", stamped.gen_time_ms);
+            object.insert(name, inner);
+        }
+    }
+    Value::Object(object)
 }
 
 fn damage(damage: &export::verify::Damage) -> Value<'static> {

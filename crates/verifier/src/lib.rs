@@ -4,9 +4,12 @@
 mod compare;
 mod directory;
 mod handed;
+mod ots;
 mod output;
 mod predecessor;
 mod receipt;
+mod stamped;
+mod stamps;
 
 use std::path::Path;
 
@@ -16,10 +19,14 @@ use tlog::note::VerifierKey;
 pub use compare::{Compared, compare_files, compared_json, compared_text, is_comparable};
 pub use directory::Directory;
 pub use evidence::verify::{Anchor, Verdict, hold_against, hold_against_policy};
-pub use handed::{evidence_json, evidence_text, is_evidence_file, verify_evidence, verify_evidence_with};
+pub use handed::{
+    evidence_json, evidence_text, is_evidence_file, verify_evidence, verify_evidence_by, verify_evidence_with,
+};
+pub use ots::{OtsReport, is_ots_file, ots_json, ots_text, parse_header, verify_ots};
 pub use output::{json, receipt_json, receipt_text, text};
 pub use predecessor::hold_predecessor;
 pub use receipt::{ReceiptReport, verify_receipt, verify_receipt_with};
+pub use stamps::{TimeStampAuthorities, judge_timestamps, write_timestamps};
 
 /// Verifies the store in a directory.
 ///
@@ -35,7 +42,9 @@ pub fn verify_dir(
     let keys = keys.filter(|keys| keys.is_dir()).map(Directory::new);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let settings = Settings { key, threads, progress };
+    let stamped = stamped::list(&data);
     let mut report = verify_store(&data, keys.as_ref().map(|keys| keys as &dyn Medium), &settings);
+    stamped::check(&data, &stamped, &mut report);
     report.bytes = data.bytes_read();
     report
 }

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tlog::note::VerifierKey;
 use tlog::policy::Policy;
 use verifier::{
-    Directory, Verdict, compare_files, compared_json, compared_text, default_keys, evidence_json,
-    evidence_text, hold_against, hold_against_policy, hold_predecessor, is_comparable, is_evidence_file,
-    json, text, verify_dir, verify_evidence_with, verify_receipt, verify_receipt_with,
+    Directory, TimeStampAuthorities, Verdict, compare_files, compared_json, compared_text, default_keys,
+    evidence_json, evidence_text, hold_against, hold_against_policy, hold_predecessor, is_comparable,
+    is_evidence_file, json, judge_timestamps, ots_json, ots_text, parse_header, text, verify_dir,
+    verify_evidence_by, verify_ots, verify_receipt, verify_receipt_with,
 };
 
 const HELP: &str = "\
-Verify a Ledgerstone store, evidence file or receipt, offline.
+Verify a Ledgerstone store, evidence file, receipt or OpenTimestamps file, offline.
 
 Usage: ledgerstone-verify [OPTIONS] PATH
 
@@ -29,6 +30,9 @@ Usage: ledgerstone-verify [OPTIONS] PATH
   --predecessor PATH  what is left of the ledger that this one continues: its store, an evidence file, a checkpoint
   --predecessor-key VKEY  verification key of that ledger, known from elsewhere
   --raw FILE    the bytes that were sent, to recompute a receipt's entry
+  --tsa-ca FILE certificates of time-stamp authorities, PEM, to check the timestamps of a store or evidence file
+  --data FILE   the checkpoint that an OpenTimestamps file is over (default: its name without .ots)
+  --block-header HEX  80 bytes, as a node or several explorers give them, of the block that it leads to
   --require-anchor  undecidable unless --key, --kept or --policy is given and holds
   --json        one JSON object instead of text
 
@@ -39,6 +43,7 @@ Examples:
   ledgerstone-verify ./ledgerstone-data --key ledgerstone.local/0123456789abcdef+1a2b3c4d+AQ...
   ledgerstone-verify case-4711.evidence --key ledgerstone.local/0123456789abcdef+1a2b3c4d+AQ...
   ledgerstone-verify receipt.json --raw event.json
+  ledgerstone-verify main-700.body.ots
 ";
 
 #[derive(Default)]
@@ -53,6 +58,9 @@ struct Args {
     predecessor: Option<PathBuf>,
     predecessor_key: Option<VerifierKey>,
     raw: Option<PathBuf>,
+    tsa_ca: Option<TimeStampAuthorities>,
+    data: Option<PathBuf>,
+    header: Option<[u8; 80]>,
     require_anchor: bool,
     json: bool,
 }
@@ -89,6 +97,9 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Args>, String>
                 parsed.predecessor_key = Some(key.map_err(|error| format!("--predecessor-key: {error}"))?);
             }
             "--raw" => parsed.raw = Some(value()?.into()),
+            "--tsa-ca" => parsed.tsa_ca = Some(authorities(value()?.as_ref())?),
+            "--data" => parsed.data = Some(value()?.into()),
+            "--block-header" => parsed.header = Some(parse_header(&value()?)?),
             "--require-anchor" => parsed.require_anchor = true,
             "--json" => parsed.json = true,
             _ if arg.starts_with('-') => return Err(format!("unknown option: {arg}")),
@@ -112,6 +123,7 @@ fn run(args: Args) -> Result<Verdict, String> {
         false if is_evidence_file(&path).map_err(|error| format!("{}: {error}", path.display()))? => {
             run_evidence(&path, &args)
         }
+        false if path.extension().is_some_and(|end| end == "ots") => run_ots(&path, &args),
         false => run_receipt(&path, &args),
     }
 }
@@ -149,6 +161,7 @@ fn run_store(path: &Path, args: &Args) -> Result<Verdict, String> {
     if let Some(old) = &args.predecessor {
         hold_predecessor(&mut report, old, args.predecessor_key.as_ref(), &|_, _| {})?;
     }
+    judge_timestamps(&mut report, args.tsa_ca.as_ref());
     print(&if args.json { json(&report) + "\n" } else { text(&report) });
     let anchored = report.ledgers.iter().any(|ledger| ledger.anchor != verifier::Anchor::None);
     Ok(match report.verdict() {
@@ -161,7 +174,8 @@ fn run_evidence(path: &Path, args: &Args) -> Result<Verdict, String> {
     let bar = Bar::default();
     let policy = policy(args)?;
     let progress = |done, total| bar.show(done, total);
-    let report = verify_evidence_with(path, args.key.as_ref(), policy.as_ref(), &progress);
+    let (key, authorities) = (args.key.as_ref(), args.tsa_ca.as_ref());
+    let report = verify_evidence_by(path, key, policy.as_ref(), authorities, &progress);
     let report = report.map_err(|error| format!("{}: {error}", path.display()))?;
     bar.clear();
     print(&if args.json { evidence_json(&report) + "\n" } else { evidence_text(&report) });
@@ -171,6 +185,23 @@ fn run_evidence(path: &Path, args: &Args) -> Result<Verdict, String> {
         }
         verdict => verdict,
     })
+}
+
+fn run_ots(path: &Path, args: &Args) -> Result<Verdict, String> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+    let data = args.data.clone().unwrap_or_else(|| path.with_extension(""));
+    let report = verify_ots(&read(path)?, &read(&data)?, args.key.as_ref(), args.header);
+    print(&if args.json { ots_json(&report) + "\n" } else { ots_text(&report) });
+    Ok(match report.verdict() {
+        Verdict::Proven if args.require_anchor && !report.pinned => Verdict::Undecidable,
+        verdict => verdict,
+    })
+}
+
+fn authorities(file: &Path) -> Result<TimeStampAuthorities, String> {
+    let told = |error: &dyn std::fmt::Display| format!("--tsa-ca: {}: {error}", file.display());
+    TimeStampAuthorities::parse(&std::fs::read(file).map_err(|error| told(&error))?)
+        .map_err(|error| told(&error))
 }
 
 fn run_receipt(path: &Path, args: &Args) -> Result<Verdict, String> {

@@ -129,7 +129,7 @@ pub fn receipt_json(report: &ReceiptReport) -> String {
 
 /// Unix milliseconds as RFC 3339, by the civil calendar: days are counted from 0000-03-01, so that the leap day is the
 /// last of its year.
-fn utc(ms: u64) -> String {
+pub(crate) fn utc(ms: u64) -> String {
     let (days, second) = (ms / 86_400_000 + 719_468, ms / 1000 % 86_400);
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;

@@ -13,6 +13,7 @@ from .evidence import Known, verify_evidence
 from .note import Key
 from .policy import Policy
 from .proof import TITLE
+from .timestamps import Authorities
 from .verdict import EXIT_CODES, UNDECIDABLE, Damaged, Report, Undecidable
 
 DESCRIPTION = """Checks what Ledgerstone hands out, without a network and without any code of Ledgerstone: evidence
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--as", dest="kind", choices=KINDS, help="what it is, where that shall not be found out")
     parser.add_argument("--key", metavar="VKEY", help="verification key of the ledger, known from elsewhere")
     parser.add_argument("--policy", metavar="FILE", help="tlog-policy: accepted logs, witnesses and their quorum")
+    parser.add_argument("--tsa-ca", metavar="FILE", help="certificates (PEM) of time-stamp authorities whose tokens count")
     parser.add_argument("--raw", metavar="FILE", help="original bytes of the event of a receipt or proof")
     parser.add_argument("--keys", metavar="DIR", help="directory of a store's keys, to open payloads")
     parser.add_argument("--require-anchor", action="store_true", help="be content with nothing less than a key")
@@ -71,7 +73,11 @@ def _known(options: argparse.Namespace) -> Known:
     if options.policy:
         with open(options.policy, "rb") as file:
             policy = Policy.parse(file.read())
-    return Known(Key.parse(options.key) if options.key else None, policy, options.require_anchor)
+    authorities = None
+    if options.tsa_ca:
+        with open(options.tsa_ca, "rb") as file:
+            authorities = Authorities(file.read())
+    return Known(Key.parse(options.key) if options.key else None, policy, options.require_anchor, authorities)
 
 
 def _verify(options: argparse.Namespace, known: Known) -> Report:

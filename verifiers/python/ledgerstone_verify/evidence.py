@@ -14,6 +14,7 @@ from .policy import Policy
 from .record import leaf_of
 from .rows import Row, Rows
 from .shape import line
+from .timestamps import Authorities, Times
 from .tree import Row as Leaves
 from .tree import complete_subtrees, is_consistent, is_included
 from .verdict import BAD, Damaged, Report, Undecidable
@@ -29,6 +30,7 @@ class Known(NamedTuple):
     key: Key | None = None
     policy: Policy | None = None
     anchor_required: bool = False
+    authorities: Authorities | None = None
 
 
 def verify_evidence(file: BinaryIO, name: str, known: Known) -> Report:
@@ -68,6 +70,7 @@ class _Evidence:
         self.key = key
         self.known = known
         self.report = report
+        self._anchors: list[tuple[Checkpoint, list[bytes]]] = []
         self.e1, self.e3 = report.check("E1", ""), report.check("E3", "")
         self.e4 = report.check("E4", "the checkpoint is signed by the ledger's key")
         self.e5 = report.check("E5", "the ledger began with this key, or handed over to it")
@@ -326,6 +329,7 @@ class _Evidence:
                 raise Damaged("the checkpoint of size %d is not of this tree" % checkpoint.size)
             timestamps += len(anchor["timestamps"])
             self.earlier.append((checkpoint.size, checkpoint.note))
+            self._anchors.append((checkpoint, anchor["timestamps"]))
         for change in history.changes if history else []:
             if change.checkpoint.note.text not in texts:
                 raise Damaged("no line for the checkpoint of %d entries that index %d holds" % (change.checkpoint.size, change.index))
@@ -343,8 +347,35 @@ class _Evidence:
                 seen = [(size, say_witnesses(e12, self.known.policy, note, size)) for size, note in self._signed()]
                 if not any(met and size >= end for size, met in seen):
                     raise Undecidable("no checkpoint that covers the selection is cosigned by a quorum of the policy")
-            if timestamps:
-                e12.say("%d time-stamp tokens, not checked here" % timestamps)
+            of_records = [(i, m) for i, (_, m) in sorted(self.rows.control.items()) if m and m["type"] == "timestamp"]
+            if self.known.authorities is not None:
+                self._ask_authorities(e12, self.known.authorities, of_records)
+            elif timestamps or of_records:
+                total = timestamps + len(of_records)
+                e12.say("%d time-stamp tokens, not checked: no certificates of authorities were given" % total)
+
+    def _ask_authorities(self, e12: Any, authorities: Authorities, of_records: list[tuple[int, dict[str, Any]]]) -> None:
+        times = Times(authorities, self.manifest["origin"])
+        times.show(self.checkpoint.size, self.checkpoint.root)
+        for index, members in of_records:
+            with e12:
+                times.record(index, members)
+        for checkpoint, tokens in self._anchors:
+            times.show(checkpoint.size, checkpoint.root)
+            for token in tokens:
+                with e12:
+                    times.take(checkpoint.size, checkpoint.root, token, "a token over %d entries" % checkpoint.size)
+        wrong, covers, counting = times.finish(self.manifest["selection"]["end"])
+        for finding in wrong:
+            e12.bad(finding)
+        e12.say("%d timestamps verified, %d by nobody that leads to the given authorities" % (times.good(), times.unknown))
+        if covers is not None:
+            e12.say("every record of the selection existed at %s (over %d entries)" % (utc(covers[0]), covers[1]))
+        elif counting:
+            time, size = max(counting, key=lambda one: one[1])
+            e12.say("the first %d entries existed at %s; not all of the selection" % (size, utc(time)))
+        else:
+            e12.say("no timestamp proves anything of these records")
 
     def _signed(self) -> list[tuple[int, Note]]:
         """Size and note of the checkpoint, and of the earlier ones."""

@@ -71,8 +71,12 @@ fn may_use(from: &str, (row, column): (usize, usize), to: &str, target: (usize, 
     if dev && from == "verifier" {
         return ROWS[target.0].name != "binary" && ROWS[target.0].name != "edges";
     }
-    // A protocol engine or a certificate library beneath the evidence would be one more crate for an auditor to read.
-    if VERIFYING.contains(&from) && ["wire", "timestamp"].contains(&to) {
+    // A protocol engine or a certificate library beneath the evidence would be one more crate for an auditor to read. Only
+    // the program around it judges timestamps, where it is given certificates.
+    if VERIFYING.contains(&from)
+        && ["wire", "timestamp"].contains(&to)
+        && (from, to) != ("verifier", "timestamp")
+    {
         return false;
     }
     target.0 > row || target.0 == row && ROWS[row].ordered && target.1 < column
@@ -87,7 +91,7 @@ fn explain(from: &str, (row, _): (usize, usize), to: &str, dev: bool) -> String 
     };
     let hint = match () {
         () if VERIFYING.contains(&from) => {
-            "; the verifying crates know tlog, record, evidence and export only"
+            "; the verifying crates know tlog, record, evidence and export only, the program also timestamp"
         }
         () if place(to).is_some_and(|(row, _)| ROWS[row].name == "support") => {
             "; support crates are never shipped"

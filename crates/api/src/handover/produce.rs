@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use export::anchors::{Anchor, Neighbour, RangeProof};
 use export::{About, Finished, Record, WriteError, Writer, is_kept};
-use ledger::{Fault, Next, Published, Reads, StoredRecord};
+use ledger::{Fault, Next, Published, Reads, Stamped, StoredRecord};
 use record::control::{Control, KeyChange};
 use record::entry::{Entry, Kind};
 use record::facet::Facet;
@@ -192,7 +192,8 @@ impl Job {
         })
     }
 
-    /// Earlier checkpoints: those that changes of the key are bound to, and one that somebody else has signed too.
+    /// Earlier checkpoints: those that changes of the key are bound to, one that somebody else has signed too, and some that
+    /// were time-stamped.
     fn anchors(&self, reads: &Reads) -> Result<Vec<Anchor>, Failed> {
         let size = self.at.checkpoint.size;
         let mut notes = BTreeMap::new();
@@ -202,6 +203,7 @@ impl Job {
             let checkpoint = checkpoint.map_err(|_| Problem::damaged().with("index", *index))?;
             notes.insert(checkpoint.claimed().size, change.checkpoint);
         }
+        notes.extend(self.stamped(reads)?);
         // In the place of one of the same size: its cosignatures are more.
         let seen = reads.witnessed(self.ledger);
         let seen = seen.filter(|seen| (1..size).contains(&seen.checkpoint.size));
@@ -211,6 +213,33 @@ impl Job {
             Ok(Anchor { checkpoint, consistency, timestamps: Vec::new() })
         };
         notes.into_iter().map(anchor).collect()
+    }
+
+    /// Of the time-stamped checkpoints the newest, the first that covers the whole selection, and the last before it: their
+    /// tokens are among the control records.
+    fn stamped(&self, reads: &Reads) -> Result<BTreeMap<u64, String>, Failed> {
+        let (selection, size) = (&self.about.selection, self.at.checkpoint.size);
+        let stamped = reads.stamped(self.ledger)?;
+        let notes =
+            stamped.iter().filter(|(of, what)| *what == Stamped::Checkpoint && (1..size).contains(of));
+        let sizes: Vec<u64> = notes.map(|(of, _)| *of).collect();
+        let wanted = [
+            sizes.iter().rev().find(|of| **of <= selection.from),
+            sizes.iter().find(|of| **of >= selection.end),
+            sizes.last(),
+        ];
+        let mut notes = BTreeMap::new();
+        for of in wanted.into_iter().flatten() {
+            let note = reads.read_stamped(self.ledger, *of, Stamped::Checkpoint)?;
+            let note = note.and_then(|note| String::from_utf8(note).ok()).unwrap_or_default();
+            // One that somebody has altered is for the verification of the store to tell of, and spoils nothing here.
+            let root = reads.root(self.ledger, *of, &self.at)?;
+            let claimed = UnverifiedCheckpoint::parse(note.as_bytes());
+            if claimed.is_ok_and(|note| (note.claimed().size, Some(note.claimed().root)) == (*of, root)) {
+                notes.insert(*of, note);
+            }
+        }
+        Ok(notes)
     }
 
     /// What the record of a change of the key says.

@@ -58,6 +58,15 @@ pub fn hold_against(data: &dyn Medium, kept: &[u8], report: &mut Report) -> Resu
     Ok(())
 }
 
+/// Holds a checkpoint that lies in the store itself, in `file`, against the tree of its ledger. That anchors nothing.
+pub fn hold_inside(data: &dyn Medium, at: usize, note: &[u8], file: &str, report: &mut Report) {
+    let ledger = report.ledgers[at].clone();
+    match UnverifiedCheckpoint::parse(note) {
+        Ok(note) => check_checkpoint(data, &ledger, note, (file, "time-stamped"), report),
+        Err(error) => report.damage.push(Damage::new(DamageKind::Format, file, error)),
+    }
+}
+
 /// The store must begin with the tree of the checkpoint; `told` is the file that a difference is told of, and what the
 /// checkpoint is called.
 pub(super) fn check_checkpoint(

@@ -28,7 +28,7 @@ use payloads::{Keys, Ledger, PayloadResult};
 use snapshot::{Snapshot, SnapshotError};
 use tree::{LogEntries, RunSummary, TreeCheck, TreeResult};
 
-pub use kept::hold_against;
+pub use kept::{hold_against, hold_inside};
 pub use medium::{Medium, Progress};
 pub use payloads::check_part;
 pub use report::{Anchor, Damage, DamageKind, LedgerKey, LedgerReport, Report, Verdict};

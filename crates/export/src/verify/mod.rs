@@ -13,6 +13,7 @@ mod report;
 mod rows;
 mod said;
 mod signed;
+mod times;
 
 use std::io;
 
@@ -27,10 +28,12 @@ use keys::Named;
 use members::{Members, README, pieces, whole};
 use order::{Beside, Order};
 use rows::{Class, Outcome};
+use times::Gathered;
 
 pub use evidence::verify::Verdict;
 pub use report::{Check, Damage, Report};
 pub use said::papers;
+pub use times::{Bad, Stamped, Times, Tokens, Told};
 
 /// What a verification is given from outside the file.
 pub struct Options<'a> {
@@ -38,6 +41,8 @@ pub struct Options<'a> {
     pub key: Option<&'a VerifierKey>,
     /// Witnesses whose cosignatures are wanted, and how many.
     pub policy: Option<&'a Policy>,
+    /// Who knows certificates of time-stamp authorities.
+    pub tokens: Option<&'a dyn Tokens>,
     /// How many threads may work.
     pub threads: usize,
     /// Told records done and records in all.
@@ -46,7 +51,7 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { key: None, policy: None, threads: 1, progress: &|_, _| {} }
+        Self { key: None, policy: None, tokens: None, threads: 1, progress: &|_, _| {} }
     }
 }
 
@@ -79,7 +84,7 @@ pub fn verify<S: Source + ?Sized>(source: &S, options: &Options<'_>) -> Report {
             return report;
         }
     };
-    let mut run = Run { source, options, members, report, lost: None };
+    let mut run = Run { source, options, members, report, lost: None, gathered: Gathered::default() };
     if let Some((manifest, vkey)) = run.manifest() {
         run.contents(&manifest, vkey.as_ref());
         run.report.manifest = Some(manifest);
@@ -94,6 +99,7 @@ struct Run<'a, S: ?Sized> {
     report: Report,
     /// The first member with records of which not every line could be read.
     lost: Option<String>,
+    gathered: Gathered,
 }
 
 impl<S: Source + ?Sized> Run<'_, S> {
@@ -139,6 +145,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
         self.anchors(manifest, checkpoint.as_ref(), history.as_ref());
         self.report.history = history;
         self.policy(manifest);
+        self.times(manifest, checkpoint.as_ref());
     }
 
     /// E6 for all parts, some at a time.
@@ -186,6 +193,7 @@ impl<S: Source + ?Sized> Run<'_, S> {
         if let Some(sha256) = outcome.sha256 {
             self.hashed(at, Ok(sha256), manifest);
         }
+        self.hear_times(&outcome, manifest);
         let name = &self.members.rows[at].name;
         self.report.records += outcome.good;
         named.hear(&outcome);

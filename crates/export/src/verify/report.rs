@@ -8,6 +8,7 @@ use tlog::KeyHistory;
 
 use crate::manifest::Manifest;
 use crate::text::tame;
+use crate::verify::times::Times;
 
 /// Most places told one by one.
 const MAX_DAMAGE: usize = 1000;
@@ -142,10 +143,12 @@ pub struct Report {
     pub witnesses: Vec<String>,
     /// Earlier checkpoints that are consistent.
     pub anchors: usize,
-    /// Timestamps in the file, which are not judged here.
+    /// Timestamps in the file.
     pub timestamps: usize,
     /// What the ledger continues, if its genesis names anything.
     pub predecessor: Option<Predecessor>,
+    /// What came of them; only if somebody knows certificates of authorities.
+    pub times: Option<Times>,
     /// Bytes of the file.
     pub bytes: u64,
 }

@@ -6,3 +6,4 @@ mod golden;
 mod keys;
 mod liar;
 mod model;
+mod times;

@@ -16,7 +16,8 @@ pub(crate) struct Verify {
     /// Verification key of the ledger, known from elsewhere
     #[arg(long, value_name = "VKEY")]
     pub key: Option<String>,
-    /// Original bytes of the event of a receipt or proof
+    /// Original bytes of the event of a receipt or proof, or the checkpoint that an OpenTimestamps file is over
+    /// [default for that: its name without .ots]
     #[arg(long, value_name = "FILE")]
     pub raw: Option<PathBuf>,
     /// Directory of the store's keys, to open payloads [default: DIR-keys, if it is there]
@@ -25,7 +26,8 @@ pub(crate) struct Verify {
     /// Checkpoint or receipt kept from before, which the store must still hold; for a directory
     #[arg(long, value_name = "FILE")]
     pub kept: Option<PathBuf>,
-    /// Certificates of time-stamp authorities, as PEM, to check the ledger's timestamps with; for a directory
+    /// Certificates of time-stamp authorities, as PEM, to check timestamps with; for a directory, an
+    /// evidence file or a server
     #[arg(long, value_name = "FILE")]
     pub tsa_ca: Option<PathBuf>,
     /// Write each timestamp as a file, and what it is over as another, for `openssl ts -verify`; for a directory
@@ -38,6 +40,10 @@ pub(crate) struct Verify {
     /// Verification key of that ledger, known from elsewhere
     #[arg(long, value_name = "VKEY", requires = "predecessor")]
     pub predecessor_key: Option<String>,
+    /// Header of the Bitcoin block that an OpenTimestamps file leads to, 80 bytes in hexadecimal, from a node or several
+    /// explorers
+    #[arg(long, value_name = "HEX")]
+    pub block_header: Option<String>,
     /// C2SP tlog-policy whose witnesses must have cosigned
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,

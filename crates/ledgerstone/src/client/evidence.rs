@@ -22,7 +22,7 @@ pub(crate) fn run(args: cli::Evidence) -> Result<(), Failure> {
     let mut answer = client.post_stream(&format!("/v1/ledgers/{}/evidence", encode(&args.ledger)), &body)?;
     let unfinished = Unfinished::beside(&args.output);
     fetch(&mut answer, &unfinished.0)?;
-    let report = verify::evidence_report(&unfinished.0, key.as_ref(), None)?;
+    let report = verify::evidence_report(&unfinished.0, key.as_ref(), None, None)?;
     if report.verdict() != verifier::Verdict::Proven {
         terminal::tell(&verifier::evidence_text(&report));
         return Err(Failure::no("what the server sent does not verify, so it was not written"));

@@ -23,7 +23,6 @@ mod mirror;
 mod receipts;
 mod rekey;
 mod remote;
-mod timestamps;
 
 pub(crate) use find::{DEFAULT_LISTEN, reachable, read_token};
 pub(crate) use prove::parse_key;

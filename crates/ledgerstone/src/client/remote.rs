@@ -12,10 +12,10 @@ use std::thread;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use evidence::predecessor::Predecessor;
-use evidence::verify::{Anchor, Damage, DamageKind, LedgerReport, Report, judge, not_witnessed};
+use evidence::verify::{Anchor, Damage, DamageKind, LedgerReport, Report, Stamp, judge, not_witnessed};
 use indicatif::ProgressBar;
 use record::commit::{Salt, Seed};
-use record::control::{Control, ControlError, Genesis};
+use record::control::{Control, ControlError, Genesis, Timestamp};
 use record::entry::{ENTRY_LEN, Entry, Kind};
 use record::facet::{FACETS, Facet};
 use record::stored::{self, Known, Opening};
@@ -155,6 +155,7 @@ struct Window {
     keys: Vec<(u64, Control)>,
     /// Index of the first change of a key of which the payload was not opened.
     sealed_change: Option<u64>,
+    timestamps: Vec<(u64, Timestamp)>,
     damage: Vec<Damage>,
 }
 
@@ -303,7 +304,7 @@ impl<'a> Remote<'a> {
     ) -> Result<(), Denied> {
         let threads = thread::available_parallelism().map_or(2, NonZero::get) as u64;
         let mut tree = TileStack::new();
-        let (mut partial, mut upper) = (0, Vec::new());
+        let (mut partial, mut upper, mut timestamps) = (0, Vec::new(), Vec::new());
         let (mut keys, mut sealed_change) = (Vec::new(), None);
         for round in (0..size).step_by((WINDOW * threads) as usize) {
             let starts = (0..threads).map(|at| round + at * WINDOW).filter(|start| *start < size);
@@ -339,6 +340,7 @@ impl<'a> Remote<'a> {
                 }
                 keys.extend(window.keys);
                 sealed_change = sealed_change.or(window.sealed_change);
+                timestamps.extend(window.timestamps);
                 for damage in window.damage {
                     if let Some((_, first, _)) = &damage.entries {
                         ledger.good_below = ledger.good_below.min(*first);
@@ -360,6 +362,7 @@ impl<'a> Remote<'a> {
             }
             report.damage.push(damage.of(&ledger.name, 0, size));
         }
+        self.timestamps(size, timestamps, report);
         if partial > 0 {
             report.notes.push(format!("{}: {partial} records are erased or withheld in part", self.origin));
         }
@@ -374,6 +377,32 @@ impl<'a> Remote<'a> {
             rekey::check(ledger, keys, root, report);
         }
         Ok(())
+    }
+
+    /// Holds timestamps on record against the tree, whose tiles were verified with the entries.
+    fn timestamps(&self, size: u64, timestamps: Vec<(u64, Timestamp)>, report: &mut Report) {
+        for (index, record) in timestamps {
+            let root = match record.size <= index {
+                true => root_from_tiles(record.size, &Served { ledger: self, size }).map(Some),
+                false => Ok(None),
+            };
+            match root {
+                Ok(Some(root)) if *root.as_bytes() == record.root => report.timestamps.push(Stamp {
+                    ledger: self.label().to_owned(),
+                    origin: self.origin.clone(),
+                    index,
+                    record,
+                }),
+                Ok(_) => {
+                    let detail = "a timestamp is of another tree than the ledger's";
+                    let damage = Damage::new(DamageKind::Contradiction, &self.prefix, detail);
+                    report.damage.push(damage.of(self.label(), index, index + 1));
+                }
+                Err(error) => report
+                    .undecided
+                    .push(format!("the timestamp of entry {index} can't be held against the tree: {error}")),
+            }
+        }
     }
 
     /// Fetches and checks the entries from `start`, a multiple of a bundle's width, to `end` in a tree of `size`.
@@ -493,7 +522,10 @@ impl<'a> Remote<'a> {
                 Ok((whole, said)) => {
                     window.payloads += 1;
                     window.partial += u64::from(!whole);
-                    window.keys.extend(said.map(|said| (index, said)));
+                    match said {
+                        Some(Control::Timestamp(timestamp)) => window.timestamps.push((index, timestamp)),
+                        said => window.keys.extend(said.map(|said| (index, said))),
+                    }
                 }
                 Err(detail) => {
                     let mut damage =
@@ -512,7 +544,7 @@ impl<'a> Remote<'a> {
     }
 }
 
-/// Checks one stored record against its entry; whether nothing of it is missing, and what it says of the ledger's keys.
+/// Checks one stored record against its entry; whether nothing of it is missing, and what it says of the ledger's keys or of a time.
 fn check_line(
     line: &[u8],
     index: u64,
@@ -538,11 +570,12 @@ fn check_line(
         Opening::Seed(_) => true,
         Opening::Partial(known) => known.iter().all(|known| matches!(known, Known::Salt(_))),
     };
-    if !matches!(entry.kind, Kind::Genesis | Kind::Key) || !opening.has(Facet::What) {
+    if !matches!(entry.kind, Kind::Genesis | Kind::Key | Kind::Cut) || !opening.has(Facet::What) {
         return Ok((whole, None));
     }
     match Control::parse(entry.kind, facets[Facet::What as usize]) {
-        Ok(said) => Ok((whole, Some(said))),
+        Ok(said @ (Control::Genesis(_) | Control::Key(_) | Control::Timestamp(_))) => Ok((whole, Some(said))),
+        Ok(_) => Ok((whole, None)),
         Err(ControlError::Unknown) => Ok((whole, None)),
         Err(error) => Err(error.to_string()),
     }

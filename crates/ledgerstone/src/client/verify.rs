@@ -8,9 +8,9 @@ use evidence::verify::{Anchor, Report, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use record::receipt::ReceiptError;
 use tlog::{Policy, TlogProof, TlogProofError, VerifierKey};
-use verifier::ReceiptReport;
+use verifier::{ReceiptReport, TimeStampAuthorities};
 
-use super::{compare, kept, mirror, prove, receipts, remote, timestamps};
+use super::{compare, kept, mirror, prove, receipts, remote};
 use crate::cli::{self, Verify};
 use crate::failure::{About, Failure};
 use crate::terminal::{self, Paint, escape};
@@ -30,15 +30,15 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
     if !args.more.is_empty() {
         return compare::run(&args, key.as_ref());
     }
-    if (args.tsa_ca.is_some() || args.write_timestamps.is_some()) && !path.is_dir() {
-        return Err(Failure::trouble(
-            "timestamps are those of a data directory: --tsa-ca, --write-timestamps",
-        ));
+    if args.write_timestamps.is_some() && (!path.is_dir() || mirror::is_mirror(path)) {
+        return Err(Failure::trouble("timestamps are written from a data directory: --write-timestamps"));
     }
+    let authorities = args.tsa_ca.as_deref().map(authorities).transpose()?;
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     if args.what.contains("://") {
         let mut report = remote::verify(&args, key.as_ref(), policy.as_ref(), &bar("entries"))?;
         hold_predecessor(&args, &mut report)?;
+        verifier::judge_timestamps(&mut report, authorities.as_ref());
         return show_report(&args, report);
     }
     if args.predecessor.is_some() && (!path.is_dir() || mirror::is_mirror(path)) {
@@ -52,14 +52,25 @@ pub(crate) fn run(args: Verify) -> Result<(), Failure> {
         ));
     }
     if mirror::is_mirror(path) {
-        let report = mirror::verify(path, key.as_ref(), policy.as_ref(), &bar("entries"))?;
+        let mut report = mirror::verify(path, key.as_ref(), policy.as_ref(), &bar("entries"))?;
+        if authorities.is_some() {
+            let why = "a mirror holds no records, and so no timestamps that --tsa-ca could judge";
+            report.undecided.push(why.to_owned());
+        }
         return show_report(&args, report);
     }
     if path.is_dir() {
-        directory(&args, path, key.as_ref(), policy.as_ref())
+        directory(&args, path, key.as_ref(), policy.as_ref(), authorities.as_ref())
     } else {
-        file(&args, path, key.as_ref(), policy.as_ref())
+        file(&args, path, key.as_ref(), policy.as_ref(), authorities.as_ref())
     }
+}
+
+/// Reads the certificates of time-stamp authorities.
+fn authorities(file: &Path) -> Result<TimeStampAuthorities, Failure> {
+    let bytes = fs::read(file).about("read", file)?;
+    TimeStampAuthorities::parse(&bytes)
+        .map_err(|error| Failure::trouble(format!("{}: {error}", file.display())))
 }
 
 /// Reads a C2SP tlog-policy.
@@ -73,12 +84,12 @@ fn directory(
     path: &Path,
     key: Option<&VerifierKey>,
     policy: Option<&Policy>,
+    authorities: Option<&TimeStampAuthorities>,
 ) -> Result<(), Failure> {
     let keys = args.keys.clone().unwrap_or_else(|| verifier::default_keys(path));
     if args.keys.is_some() && !keys.is_dir() {
         return Err(Failure::trouble(format!("there is no key directory at {}", keys.display())));
     }
-    let authorities = args.tsa_ca.as_deref().map(timestamps::authorities).transpose()?;
     let bar = bar("entries");
     let mut report = verifier::verify_dir(path, Some(&keys), key, &|done, total| {
         bar.set_length(total);
@@ -94,9 +105,9 @@ fn directory(
         verifier::hold_against_policy(&verifier::Directory::new(path), policy, &mut report);
     }
     hold_predecessor(args, &mut report)?;
-    timestamps::check(&mut report, authorities.as_ref());
+    verifier::judge_timestamps(&mut report, authorities);
     if let Some(folder) = &args.write_timestamps {
-        timestamps::write(&report, folder)?;
+        verifier::write_timestamps(&report, folder).about("write to", folder)?;
     }
     show_report(args, report)
 }
@@ -119,11 +130,18 @@ fn file(
     path: &Path,
     key: Option<&VerifierKey>,
     policy: Option<&Policy>,
+    authorities: Option<&TimeStampAuthorities>,
 ) -> Result<(), Failure> {
     if verifier::is_evidence_file(path).about("read", path)? {
-        return handed(args, path, key, policy);
+        return handed(args, path, key, policy, authorities);
+    }
+    if authorities.is_some() {
+        return Err(Failure::trouble("timestamps are in data directories and evidence files: --tsa-ca"));
     }
     let bytes = fs::read(path).about("read", path)?;
+    if verifier::is_ots_file(&bytes) {
+        return ots(args, path, &bytes, key);
+    }
     if receipts::is_receipts_file(&bytes) {
         let Some(raw) = &args.raw else {
             return Err(Failure::trouble(
@@ -152,14 +170,26 @@ fn file(
     show(args, verdict, verifier::receipt_json(&report), &verifier::receipt_text(&report))
 }
 
+/// Verifies an OpenTimestamps file, over the file that its name tells.
+fn ots(args: &Verify, path: &Path, file: &[u8], key: Option<&VerifierKey>) -> Result<(), Failure> {
+    let data = args.raw.clone().unwrap_or_else(|| path.with_extension(""));
+    let bytes = fs::read(&data).about("read", &data)?;
+    let header = args.block_header.as_deref().map(verifier::parse_header).transpose();
+    let header = header.map_err(|why| Failure::trouble(format!("--block-header: {why}")))?;
+    let report = verifier::verify_ots(file, &bytes, key, header);
+    let verdict = anchored(args, report.verdict(), report.pinned);
+    show(args, verdict, verifier::ots_json(&report), &verifier::ots_text(&report))
+}
+
 /// Verifies an evidence file.
 fn handed(
     args: &Verify,
     path: &Path,
     key: Option<&VerifierKey>,
     policy: Option<&Policy>,
+    authorities: Option<&TimeStampAuthorities>,
 ) -> Result<(), Failure> {
-    let report = evidence_report(path, key, policy)?;
+    let report = evidence_report(path, key, policy, authorities)?;
     let verdict = anchored(args, report.verdict(), report.pinned || report.witnessed.is_some());
     // Its texts are from outside, and spelt out already.
     show_spelt(args, verdict, &verifier::evidence_json(&report), &verifier::evidence_text(&report))
@@ -170,9 +200,10 @@ pub(crate) fn evidence_report(
     path: &Path,
     key: Option<&VerifierKey>,
     policy: Option<&Policy>,
+    authorities: Option<&TimeStampAuthorities>,
 ) -> Result<export::Report, Failure> {
     let bar = bar("records");
-    let report = verifier::verify_evidence_with(path, key, policy, &|done, total| {
+    let report = verifier::verify_evidence_by(path, key, policy, authorities, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });

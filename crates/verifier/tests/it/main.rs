@@ -8,6 +8,7 @@ mod handed;
 mod kept;
 mod predecessor;
 mod receipts;
+mod stamped;
 mod stamps;
 mod store;
 

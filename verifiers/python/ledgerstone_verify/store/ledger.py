@@ -14,6 +14,7 @@ from ..verdict import Check, Damaged, Undecidable
 from . import seal
 from .block import can_unpack, read_block, unpack
 from .segment import CLASSES, EVENTS, Name, Segment, read_name, read_segment
+from .stamps import verify_stamps
 from .tiles import WIDTH, implied, read_bundle, read_path, read_tile, tile_path
 from .wal import Part
 
@@ -40,6 +41,8 @@ class LedgerCheck:
         self.genesis: dict[str, Any] | None = None
         # Records `key`, by index, and what follows from them; None where that can't be told.
         self.key_records: dict[int, dict[str, Any]] = {}
+        # Records `timestamp`, by index.
+        self.timestamps: dict[int, dict[str, Any]] = {}
         self.history: History | None = None
 
     def check(self, name: str) -> Check:
@@ -79,6 +82,7 @@ class LedgerCheck:
         with self.check("V4"):
             self._verify_witnessed()
         self._verify_sealed_records(segments)
+        verify_stamps(self)
 
     def fail(self, name: str, what: object) -> None:
         self.check(name).bad("%s: %s" % (self.name, what))
@@ -343,7 +347,7 @@ class LedgerCheck:
         """Keeps of control records what other checks need."""
         if what is None or entry.kind not in (record.GENESIS, record.SEALED, record.KEY, record.CUT):
             return
-        if entry.kind == record.CUT and what.get("type") != "cut":
+        if entry.kind == record.CUT and what.get("type") not in ("cut", "timestamp"):
             return
         members = read_control(entry.kind, what, opening)
         if entry.kind == record.GENESIS:
@@ -353,6 +357,8 @@ class LedgerCheck:
             self.key_records[index] = members
         elif entry.kind == record.SEALED:
             self.sealed_records[members["file"]] = members
+        elif members["type"] == "timestamp":
+            self.timestamps[index] = members
         else:
             from .verify import Cut
 

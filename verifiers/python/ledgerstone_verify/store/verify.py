@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..encoding import sha256
 from ..evidence import Known, ask_for_key, say_witnesses
 from ..policy import Policy
+from ..timestamps import Authorities
 from ..verdict import Damaged, Report, Undecidable
 from . import wal
 from .block import can_unpack
@@ -33,6 +34,7 @@ ABOUT = {
     "V12": "sealed segments are on record, and there",
     "V13": "what was set aside is on record, and there",
     "V14": "there is nothing unexpected",
+    "V15": "timestamps are of the ledgers' trees",
 }
 _LOG_NAME = re.compile(r"[0-9]{16}\.wal")
 _STAMPED_NAME = re.compile(r"stamped/[0-9]{20}(\.checkpoint|\.ots|-[0-9a-f]{64}\.der)")
@@ -52,6 +54,7 @@ def verify_store(folder: str, keys: str | None, known: Known) -> Report:
     for name, about in ABOUT.items():
         report.check(name, about)
     store = Store(folder, keys, report)
+    store.authorities = known.authorities
     store.verify()
     with report.check("key", "a ledger's key is one that the auditor knows") as check:
         mine = ask_for_key(check, known)
@@ -82,6 +85,7 @@ class Store:
         # Made with the default name beside the store, or not here.
         default = folder.rstrip("/") + "-keys"
         self.keys = Keys(keys or (default if os.path.isdir(default) else None), report.check("V2", ""))
+        self.authorities: Authorities | None = None
         self.ledgers: list[LedgerCheck] = []
         self.cuts: list[Cut] = []
 

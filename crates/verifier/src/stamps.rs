@@ -1,23 +1,47 @@
-//! The timestamps of a verified store: their tokens against the certificates of authorities, and as files for OpenSSL.
+//! Timestamps that a ledger has on record: their tokens against the certificates of authorities, and as files for OpenSSL.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use evidence::verify::{Damage, DamageKind, Report, Stamp};
-use timestamp::{Authorities, Expected, Token, VerifyError};
+use export::verify::{Bad, Tokens, Told};
+use timestamp::{Authorities, AuthoritiesError, Expected, Token, VerifyError};
 use tlog::{Checkpoint, Hash, Origin};
 
-use crate::failure::{About, Failure};
-use crate::time::rfc3339;
+use crate::output::utc;
 
-/// Reads the certificates of time-stamp authorities.
-pub(super) fn authorities(file: &Path) -> Result<Authorities, Failure> {
-    let bytes = fs::read(file).about("read", file)?;
-    Authorities::parse(&bytes).map_err(|error| Failure::trouble(format!("{}: {error}", file.display())))
+/// Certificates of time-stamp authorities whose tokens are believed.
+pub struct TimeStampAuthorities(Authorities);
+
+impl TimeStampAuthorities {
+    /// Reads them as PEM.
+    ///
+    /// # Errors
+    /// They are none, or not such as can sign tokens.
+    pub fn parse(pem: &[u8]) -> Result<Self, AuthoritiesError> {
+        Authorities::parse(pem).map(Self)
+    }
+}
+
+impl Tokens for TimeStampAuthorities {
+    fn judge(&self, body: &str, token: &[u8]) -> Result<Told, Bad> {
+        let malformed = |error| Bad::False(format!("malformed timestamp token: {error}"));
+        let token = Token::parse(token).map_err(malformed)?;
+        let expected = Expected { digest: &timestamp::digest(body.as_bytes()), nonce: None };
+        let verified = token.verify(&expected, &self.0).map_err(|error| match error {
+            VerifyError::Untrusted { .. } | VerifyError::Unsupported { .. } => {
+                Bad::Unknown(error.to_string())
+            }
+            error => Bad::False(error.to_string()),
+        })?;
+        let info = verified.info;
+        Ok(Told { gen_time_ms: info.gen_time_ms, accuracy_ms: info.accuracy.map(|accuracy| accuracy.ms()) })
+    }
 }
 
 /// Checks the tokens of a store, or says that they were not checked.
-pub(super) fn check(report: &mut Report, authorities: Option<&Authorities>) {
+pub fn judge_timestamps(report: &mut Report, authorities: Option<&TimeStampAuthorities>) {
     let stamps = std::mem::take(&mut report.timestamps);
     let Some(authorities) = authorities else {
         if !stamps.is_empty() {
@@ -51,7 +75,7 @@ pub(super) fn check(report: &mut Report, authorities: Option<&Authorities>) {
                 "{name}: timestamps verified: {}; the first {} entries existed at {}, says {}",
                 good.len(),
                 newest.record.size,
-                rfc3339(newest.record.gen_time_ms),
+                utc(newest.record.gen_time_ms),
                 newest.record.authority
             ));
         }
@@ -63,38 +87,27 @@ pub(super) fn check(report: &mut Report, authorities: Option<&Authorities>) {
 }
 
 /// Writes what `openssl ts -verify` needs for each: `LEDGER-SIZE-INDEX.body` and the token, `.der`.
-pub(super) fn write(report: &Report, folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).about("make", folder)?;
+///
+/// # Errors
+/// A file can't be written; its name is in the message.
+pub fn write_timestamps(report: &Report, folder: &Path) -> io::Result<()> {
+    let about =
+        |path: &Path, error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    fs::create_dir_all(folder).map_err(|error| about(folder, error))?;
     for stamp in &report.timestamps {
         let name = format!("{}-{}-{}", stamp.ledger, stamp.record.size, stamp.index);
-        let body = body(stamp).map_err(Failure::trouble)?;
+        let body = body(stamp).map_err(io::Error::other)?;
         for (end, bytes) in [("body", body.as_bytes()), ("der", &stamp.record.token)] {
             let path = folder.join(format!("{name}.{end}"));
-            fs::write(&path, bytes).about("write", &path)?;
+            fs::write(&path, bytes).map_err(|error| about(&path, error))?;
         }
     }
     Ok(())
 }
 
-enum Bad {
-    /// It is not what its record says.
-    False(String),
-    /// What is needed to tell is not at hand.
-    Unknown(String),
-}
-
-fn verify(stamp: &Stamp, authorities: &Authorities) -> Result<(), Bad> {
-    let digest = timestamp::digest(body(stamp).map_err(Bad::False)?.as_bytes());
-    let token = Token::parse(&stamp.record.token)
-        .map_err(|error| Bad::False(format!("malformed timestamp token: {error}")))?;
-    let expected = Expected { digest: &digest, nonce: None };
-    let verified = token.verify(&expected, authorities).map_err(|error| match error {
-        VerifyError::Untrusted { .. } | VerifyError::Unsupported { .. } => Bad::Unknown(error.to_string()),
-        error => Bad::False(error.to_string()),
-    })?;
-    let info = &verified.info;
-    let told = (stamp.record.gen_time_ms, stamp.record.accuracy_ms);
-    if told != (info.gen_time_ms, info.accuracy.map(|accuracy| accuracy.ms())) {
+fn verify(stamp: &Stamp, authorities: &TimeStampAuthorities) -> Result<(), Bad> {
+    let told = authorities.judge(&body(stamp).map_err(Bad::False)?, &stamp.record.token)?;
+    if (stamp.record.gen_time_ms, stamp.record.accuracy_ms) != (told.gen_time_ms, told.accuracy_ms) {
         return Err(Bad::False("the record says another time than its timestamp token".to_owned()));
     }
     Ok(())

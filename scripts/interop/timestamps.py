@@ -28,7 +28,7 @@ PACKAGES = {
     "opentimestamps==0.4.5": "a4912b3bd1b612a3ef5fac925b9137889e6c5cb91cc9e76c8202a2bf8abe26b5",
     "opentimestamps-client==0.7.2": "84e604d7f76534da4bab61ab62b211a6559aa988da51438408ae7947b0e8b7ba",
 }
-THEIRS = ["cryptography", "pycryptodomex", "python-bitcoinlib<0.13", "GitPython", "PySocks", "appdirs"]
+THEIRS = ["cryptography", "zstandard", "pycryptodomex", "python-bitcoinlib<0.13", "GitPython", "PySocks", "appdirs"]
 BODY = b"example.com/log\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
 HEIGHT = 800000
 
@@ -250,7 +250,7 @@ def write(name, data):
 
 
 def install(cache):
-    home = os.path.join(cache, "timestamps-1")
+    home = os.path.join(cache, "timestamps-2")
     python, ready = os.path.join(home, "bin", "python"), os.path.join(home, "ready")
     if not os.path.exists(ready):
         venv.create(home, with_pip=True, clear=True)

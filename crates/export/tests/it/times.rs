@@ -1,7 +1,7 @@
 //! Timestamps in a file, with somebody who knows which tokens are good.
 
-use export::verify::{Bad, Check, Stamped, Times, Tokens, Told};
-use export::{Options, Report, Selection, Verdict, verify};
+use export::verify::{Bad, Check, Stamped, Times, Tokens, Told, Verdict};
+use export::{Options, Report, Selection, verify};
 use record::control::Timestamp;
 use record::entry::Kind;
 use testkit::sample::Sample;

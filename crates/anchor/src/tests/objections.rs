@@ -44,6 +44,7 @@ fn an_objection_stops_where_the_others_are_no_quorum() {
     witnesses[1].set(Manner::Objects);
     book.append(3);
     until("it stops", || book.held().is_some_and(|why| why.contains("w1 has cosigned another tree")));
+    until("it is on record", || !book.state.lock().unwrap().records.is_empty());
     std::thread::sleep(Duration::from_millis(200));
     assert!(book.held().is_some());
     assert_eq!(anchor.handle().of("main").unwrap().phase, Phase::Stopped);

@@ -21,7 +21,7 @@ mod watch;
 pub use discover::{Found, discover};
 pub use finding::{Finding, Kind};
 pub use mirror::{Mirror, WITNESSED};
-pub use promise::{Kept, Promise, finding_of};
+pub use promise::{Kept, Promise, contradiction, finding_of};
 pub use source::{DiskSource, FetchError, HttpSource, Source};
 pub use state::{Progress, State};
 pub use tree::{Bad, Tree, TreeError};

@@ -47,7 +47,7 @@ impl Promise {
                     ));
                 }
             };
-            if let Some(finding) = self.contradiction(older.checkpoint(), promised, note, tree)? {
+            if let Some(finding) = contradiction(older.checkpoint(), promised, note, tree)? {
                 return Ok(Kept::Broken(finding.with("receipt", self.paper.clone())));
             }
         }
@@ -87,29 +87,32 @@ impl Promise {
         older.check_inclusion(self.index, &self.leaf, proof).map_err(|error| error.to_string())?;
         Ok(older)
     }
+}
 
-    /// What shows that the newest tree does not begin with the older one.
-    fn contradiction(
-        &self,
-        older: &Checkpoint,
-        promised: &str,
-        note: &[u8],
-        tree: &Tree<'_>,
-    ) -> Result<Option<Finding>, TreeError> {
-        let (old, new) = (older.size, tree.size());
-        if old > new {
-            let text = format!("the log shows {new} entries after it has signed {old}");
-            let finding = Finding::new(Kind::Rollback, text);
-            return Ok(Some(finding.with("kept.checkpoint", promised).with("shown.checkpoint", note)));
-        }
-        let root = tree.root_at(old)?;
-        let proof = if old == new { Vec::new() } else { tree.consistency(old)? };
-        let proven = verify_consistency(old, new, &older.root, &tree.root(), &proof).is_ok();
-        if root == older.root && proven {
-            return Ok(None);
-        }
-        Ok(Some(fork((old, new), promised.as_bytes(), ("shown.checkpoint", note), &root, &proof)))
+/// What shows that the newest tree of a log, that of the checkpoint `note`, does not begin with an older one, that of the
+/// checkpoint `kept`; nothing if it does. Both signatures were checked.
+///
+/// # Errors
+/// A part of the tree can't be had.
+pub fn contradiction(
+    older: &Checkpoint,
+    kept: &str,
+    note: &[u8],
+    tree: &Tree<'_>,
+) -> Result<Option<Finding>, TreeError> {
+    let (old, new) = (older.size, tree.size());
+    if old > new {
+        let text = format!("the log shows {new} entries after it has signed {old}");
+        let finding = Finding::new(Kind::Rollback, text);
+        return Ok(Some(finding.with("kept.checkpoint", kept).with("shown.checkpoint", note)));
     }
+    let root = tree.root_at(old)?;
+    let proof = if old == new || old == 0 { Vec::new() } else { tree.consistency(old)? };
+    let proven = verify_consistency(old, new, &older.root, &tree.root(), &proof).is_ok();
+    if root == older.root && proven {
+        return Ok(None);
+    }
+    Ok(Some(fork((old, new), kept.as_bytes(), ("shown.checkpoint", note), &root, &proof)))
 }
 
 /// A part of the tree that is bad, as a finding; what can't be had at present is none.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use export::manifest::word;
 use export::text::{hex, tame};
-use export::verify::{Times, Tokens};
+use export::verify::{Times, Tokens, papers};
 use export::{Manifest, Options, Report, Source, is_evidence, utc};
 use record::canonical;
 use record::json::{Object, Value};
@@ -85,6 +85,15 @@ pub fn verify_evidence_by(
     let tokens = authorities.map(|authorities| authorities as &dyn Tokens);
     let options = Options { key, policy, tokens, threads, progress };
     Ok(export::verify(&Handed(File::open(path)?), &options))
+}
+
+/// The checkpoints in an evidence file that was verified, each as its note.
+///
+/// # Errors
+/// The file can't be read, or is none.
+pub fn evidence_notes(path: &Path) -> io::Result<Vec<String>> {
+    let (_, papers) = papers(&Handed(File::open(path)?), "")?.map_err(io::Error::other)?;
+    Ok(papers.into_iter().map(|paper| paper.note).collect())
 }
 
 /// The report for people. Its first line is the verdict.

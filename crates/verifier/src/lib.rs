@@ -20,7 +20,8 @@ pub use compare::{Compared, compare_files, compared_json, compared_text, is_comp
 pub use directory::Directory;
 pub use evidence::verify::{Anchor, Verdict, hold_against, hold_against_policy};
 pub use handed::{
-    evidence_json, evidence_text, is_evidence_file, verify_evidence, verify_evidence_by, verify_evidence_with,
+    evidence_json, evidence_notes, evidence_text, is_evidence_file, verify_evidence, verify_evidence_by,
+    verify_evidence_with,
 };
 pub use ots::{OtsReport, is_ots_file, ots_json, ots_text, parse_header, verify_ots};
 pub use output::{json, receipt_json, receipt_text, text};

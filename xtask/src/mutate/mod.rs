@@ -29,6 +29,7 @@ const RECORD: Suite = &["-p", "record", "--lib", "--tests"];
 const RECORD_UNIT: Suite = &["-p", "record", "--lib"];
 const UNIT: Suite = &["-p", "evidence", "--lib"];
 const FORGED: Suite = &["-p", "evidence", "--test", "forged"];
+const EXPORT: Suite = &["-p", "export", "--lib", "--tests"];
 const VERIFIER: Suite = &["-p", "verifier", "--lib", "--tests"];
 
 /// What came of one check.
@@ -98,6 +99,7 @@ fn suites(check: &Check) -> &'static [Suite] {
         // Records of timestamps are tested on stores that the engine wrote.
         (Some("evidence"), Some("verify")) => &[FORGED, UNIT, VERIFIER],
         (Some("evidence"), _) => &[UNIT, FORGED],
+        (Some("export"), _) => &[EXPORT],
         _ => &[VERIFIER],
     }
 }

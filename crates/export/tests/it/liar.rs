@@ -9,12 +9,16 @@ use testkit::sample::{Sample, golden, repack, unpack};
 
 use crate::golden::files;
 
-type Members = Vec<(String, Vec<u8>)>;
+pub type Members = Vec<(String, Vec<u8>)>;
 
-const EVENTS: &str = "events/00000000.ndjson";
+pub const EVENTS: &str = "events/00000000.ndjson";
 
 /// Checks of the damage that is found after `edit` and `change`.
-fn found(kind: usize, edit: impl FnOnce(&mut Members), change: impl FnOnce(&mut Manifest)) -> Vec<String> {
+pub fn found(
+    kind: usize,
+    edit: impl FnOnce(&mut Members),
+    change: impl FnOnce(&mut Manifest),
+) -> Vec<String> {
     let sample = golden();
     let (_, file) = &files()[kind];
     let mut members = unpack(file);
@@ -25,18 +29,18 @@ fn found(kind: usize, edit: impl FnOnce(&mut Members), change: impl FnOnce(&mut 
     report.damage.iter().map(|damage| format!("{} | {damage}", damage.check)).collect()
 }
 
-fn text<'a>(members: &'a mut Members, name: &str) -> &'a mut Vec<u8> {
+pub fn text<'a>(members: &'a mut Members, name: &str) -> &'a mut Vec<u8> {
     &mut members.iter_mut().find(|(other, _)| other == name).expect("such a member").1
 }
 
-fn lines(members: &mut Members, edit: impl FnOnce(&mut Vec<Vec<u8>>)) {
+pub fn lines(members: &mut Members, edit: impl FnOnce(&mut Vec<Vec<u8>>)) {
     let text = text(members, EVENTS);
     let mut lines: Vec<Vec<u8>> = text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     edit(&mut lines);
     *text = lines.concat();
 }
 
-fn replace(text: &mut Vec<u8>, from: &str, to: &str) {
+pub fn replace(text: &mut Vec<u8>, from: &str, to: &str) {
     let whole = String::from_utf8(text.clone()).expect("a text");
     assert!(whole.contains(from), "{from} is not there");
     *text = whole.replacen(from, to, 1).into_bytes();

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod cause;
+mod each;
 mod golden;
 mod keys;
 mod liar;

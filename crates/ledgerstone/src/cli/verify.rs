@@ -9,8 +9,8 @@ pub(crate) struct Verify {
     /// Data directory, mirror of a log, URL of a server, evidence file, receipt or proof
     #[arg(value_name = "PATH|URL|FILE", default_value = "./ledgerstone-data")]
     pub what: String,
-    /// More files: evidence files, receipts, proofs and checkpoints are held against each other; receipts and proofs against what
-    /// --server shows now, if it is given
+    /// More files: evidence files, receipts, proofs and checkpoints are held against each other; receipts, proofs and
+    /// evidence files against what --server shows now, if it is given
     #[arg(value_name = "FILE")]
     pub more: Vec<String>,
     /// Verification key of the ledger, known from elsewhere

@@ -1,21 +1,23 @@
-//! Holding kept receipts and proofs against what a server shows now. If they can't both be true, that is kept as proof.
+//! Holding kept receipts, proofs and the checkpoints of evidence files against what a server shows now. If they can't both be true, that is kept as proof.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::monitor::{Finding, Found, HttpSource, Kept, Promise, Source, State, Tree, discover, finding_of};
+use ::monitor::{
+    Finding, Found, HttpSource, Kept, Promise, Source, State, Tree, contradiction, discover, finding_of,
+};
 use env::{Clock as _, SystemEnv};
 use evidence::verify::Verdict;
 use net::{HttpNet, Plain};
 use record::receipt::{Receipt, ReceiptError};
 use serde_json::{Value, json};
 use storage::LocalDisk;
-use tlog::{TlogProof, UnverifiedCheckpoint, VerifierKey};
+use tlog::{Checkpoint, TlogProof, UnverifiedCheckpoint, VerifierKey};
 
 use super::heirs::{self, Heir, Worth};
-use super::verify::{PROOF_HEADER, anchored, show};
+use super::verify::{PROOF_HEADER, anchored, evidence_report, show};
 use super::{Client, find, prove, receipts, tls_settings};
 use crate::cli::Verify;
 use crate::failure::{About, Failure};
@@ -31,8 +33,8 @@ struct Summary {
     against: Vec<(String, u64, String)>,
     held: u64,
     not_yet: u64,
-    /// Those that do not hold: of what, which entry, why, and where that is kept.
-    broken: Vec<(String, u64, String, Option<String>)>,
+    /// Those that do not hold: of what, which entry of it, why, and where that is kept.
+    broken: Vec<(String, Option<u64>, String, Option<String>)>,
     /// Those of a ledger that another continues, whose entries lie beyond what is continued: of what, and which entry.
     lost: Vec<(String, u64)>,
     /// What continues it, and from where.
@@ -40,9 +42,26 @@ struct Summary {
     undecided: Vec<String>,
 }
 
+/// What was kept of one log.
+#[derive(Default)]
+struct Papers {
+    promises: Vec<(String, Promise)>,
+    /// Checkpoints of evidence files whose signatures hold.
+    notes: Vec<Noted>,
+}
+
+/// A checkpoint of an evidence file.
+struct Noted {
+    label: String,
+    /// The keys of the log that the file knows.
+    keys: Vec<VerifierKey>,
+    checkpoint: Checkpoint,
+    note: String,
+}
+
 pub(super) fn run(args: &Verify, key: Option<VerifierKey>) -> Result<(), Failure> {
     let mut summary = Summary::default();
-    let promises = read_all(args, &mut summary)?;
+    let all = read_all(args, key.as_ref(), &mut summary)?;
     let net = Arc::new(HttpNet::new(&tls_settings(&args.server), Plain::Anywhere)?);
     let base = find::server(&args.server)?;
     let ledgers = discover(net.as_ref(), &base).map_err(Failure::trouble)?;
@@ -55,21 +74,21 @@ pub(super) fn run(args: &Verify, key: Option<VerifierKey>) -> Result<(), Failure
         _ => None,
     };
     let source = |ledger: &Found| HttpSource::new(net.clone(), &ledger.prefix, token.clone());
-    let missing = promises.keys().any(|origin| ledgers.iter().all(|ledger| ledger.origin != *origin));
+    let missing = all.keys().any(|origin| ledgers.iter().all(|ledger| ledger.origin != *origin));
     let heirs = match (missing, &token) {
         (true, Some(_)) => heirs::heirs(&Client::new(&args.server)?, &ledgers, key.as_ref(), &source)?,
         _ => Vec::new(),
     };
-    for (origin, promises) in promises {
+    for (origin, papers) in all {
         if let Some(heir) = heirs.iter().find(|heir| heir.old.origin == origin) {
-            summary.recovered(heir, &promises);
+            summary.recovered(heir, &papers);
             continue;
         }
         let Some(ledger) = ledgers.iter().find(|ledger| ledger.origin == origin) else {
             summary.undecided.push(format!("the server at {base} has no ledger {origin}"));
             continue;
         };
-        hold(args, ledger, key.as_ref(), &source(ledger), &promises, &mut summary)?;
+        hold(args, ledger, key.as_ref(), &source(ledger), &papers, &mut summary)?;
     }
     let verdict = anchored(args, summary.verdict(), key.is_some());
     if key.is_none() && verdict == Verdict::Proven {
@@ -80,12 +99,13 @@ pub(super) fn run(args: &Verify, key: Option<VerifierKey>) -> Result<(), Failure
     show(args, verdict, summary.json(verdict), &summary.text(verdict))
 }
 
-/// The promises in all files, by the origin of their log.
+/// What is in all files, by the origin of their log.
 fn read_all(
     args: &Verify,
+    key: Option<&VerifierKey>,
     summary: &mut Summary,
-) -> Result<BTreeMap<String, Vec<(String, Promise)>>, Failure> {
-    let mut all: BTreeMap<String, Vec<(String, Promise)>> = BTreeMap::new();
+) -> Result<BTreeMap<String, Papers>, Failure> {
+    let mut all: BTreeMap<String, Papers> = BTreeMap::new();
     let raw = match &args.raw {
         Some(raw) if args.more.is_empty() => Some(fs::read(raw).about("read", raw)?),
         Some(_) => return Err(Failure::trouble("--raw is of one receipt")),
@@ -93,19 +113,24 @@ fn read_all(
     };
     for file in std::iter::once(&args.what).chain(&args.more) {
         if verifier::is_evidence_file(Path::new(file)).about("read", Path::new(file))? {
-            return Err(Failure::trouble(format!(
-                "{file} is an evidence file, which is verified without a server"
-            ))
-            .hint("leave --server out"));
+            if args.policy.is_some() {
+                return Err(Failure::trouble(
+                    "an evidence file is held against a policy without --server: --policy",
+                ));
+            }
+            if let Some((origin, notes)) = of_evidence(file, key, summary)? {
+                all.entry(origin).or_default().notes.extend(notes);
+            }
+            continue;
         }
         let bytes = fs::read(file).about("read", Path::new(file))?;
         let mut take = |label: String, read: Result<(String, Promise), ReceiptError>| match read {
-            Ok((origin, promise)) => all.entry(origin).or_default().push((label, promise)),
+            Ok((origin, promise)) => all.entry(origin).or_default().promises.push((label, promise)),
             Err(error @ ReceiptError::TableVersion(_)) => summary.undecided.push(format!("{label}: {error}")),
             Err(ReceiptError::NoProof) => {
                 summary.undecided.push(format!("{label}: the proof does not hold the entry that it is of"));
             }
-            Err(error) => summary.broken.push((label, 0, error.to_string(), None)),
+            Err(error) => summary.broken.push((label, None, error.to_string(), None)),
         };
         if receipts::is_receipts_file(&bytes) {
             if raw.is_some() {
@@ -125,6 +150,36 @@ fn read_all(
         }
     }
     Ok(all)
+}
+
+/// The checkpoints of an evidence file, if it holds by itself; else it is told what is wrong with it.
+fn of_evidence(
+    file: &str,
+    key: Option<&VerifierKey>,
+    summary: &mut Summary,
+) -> Result<Option<(String, Vec<Noted>)>, Failure> {
+    let path = Path::new(file);
+    let report = evidence_report(path, key, None, None)?;
+    if let Some(damage) = report.damage.first() {
+        let more = report.damaged.saturating_sub(1);
+        let why = format!("{damage}; {more} more: ledgerstone verify {file}");
+        summary.broken.push((file.to_owned(), None, why, None));
+        return Ok(None);
+    }
+    summary.undecided.extend(report.undecided.iter().map(|why| format!("{file}: {why}")));
+    let Some(manifest) = &report.manifest else { return Ok(None) };
+    let mut keys = Vec::from_iter(VerifierKey::parse(&manifest.vkey).ok());
+    keys.extend(report.history.iter().flat_map(|history| history.keys()).map(|(_, key)| key.clone()));
+    let mut notes = Vec::new();
+    for note in verifier::evidence_notes(path).about("read", path)? {
+        let parsed = UnverifiedCheckpoint::parse(note.as_bytes());
+        let verified = parsed.and_then(|parsed| parsed.verify(&manifest.origin, &keys, &[]));
+        let checkpoint = verified.map_err(Failure::trouble)?.checkpoint().clone();
+        let (size, root) = (checkpoint.size, checkpoint.root.to_base64());
+        let label = format!("{file}, its checkpoint of {size} entries with root {root}");
+        notes.push(Noted { label, keys: keys.clone(), checkpoint, note });
+    }
+    Ok(Some((manifest.origin.clone(), notes)))
 }
 
 fn of_receipt(bytes: &[u8], raw: Option<&[u8]>) -> Result<(String, Promise), ReceiptError> {
@@ -153,19 +208,19 @@ fn of_proof(bytes: &[u8], raw: Option<&[u8]>) -> Result<(String, Promise), Recei
     Ok((receipt.origin, promise))
 }
 
-/// Holds the promises of one log against its newest checkpoint.
+/// Holds what was kept of one log against its newest checkpoint.
 fn hold(
     args: &Verify,
     ledger: &Found,
     key: Option<&VerifierKey>,
     source: &HttpSource,
-    promises: &[(String, Promise)],
+    papers: &Papers,
     summary: &mut Summary,
 ) -> Result<(), Failure> {
     let keys = match key {
         Some(key) if key.name() == ledger.origin => [key.clone()],
         Some(key) => {
-            let why = format!("the key is of {}, the receipts are of {}", key.name(), ledger.origin);
+            let why = format!("the key is of {}, what was kept is of {}", key.name(), ledger.origin);
             summary.undecided.push(why);
             return Ok(());
         }
@@ -179,7 +234,7 @@ fn hold(
         Ok(newest) => newest.checkpoint().clone(),
         Err(error) => {
             let why = format!("what the server shows as its checkpoint is not signed by the ledger: {error}");
-            summary.broken.push((ledger.origin.clone(), 0, why, None));
+            summary.broken.push((ledger.origin.clone(), None, why, None));
             return Ok(());
         }
     };
@@ -188,11 +243,11 @@ fn hold(
         Ok(tree) => tree,
         Err(error) => {
             let Some(finding) = finding_of(&error) else { return Err(Failure::trouble(error)) };
-            summary.broken.push((ledger.origin.clone(), 0, finding.text, None));
+            summary.broken.push((ledger.origin.clone(), None, finding.text, None));
             return Ok(());
         }
     };
-    for (label, promise) in promises {
+    for (label, promise) in &papers.promises {
         let finding = match promise.hold(&keys, &note, &tree) {
             Ok(Kept::Holds) => {
                 summary.held += 1;
@@ -205,12 +260,23 @@ fn hold(
             Ok(Kept::Broken(finding)) => finding,
             Err(error) => finding_of(&error).ok_or_else(|| Failure::trouble(&error))?,
         };
-        // Those that follow show the same; whoever asks has their receipts.
-        let place = match summary.broken.len() < SHOWN {
-            true => Some(keep(&args.state, &ledger.origin, &finding)?),
-            false => None,
+        summary.broke(args, &ledger.origin, (label, Some(promise.index)), &finding)?;
+    }
+    for noted in &papers.notes {
+        if !noted.keys.contains(&keys[0]) {
+            let why = format!("{}: signed by another key than the one of the server", noted.label);
+            summary.undecided.push(why);
+            continue;
+        }
+        let finding = match contradiction(&noted.checkpoint, &noted.note, &note, &tree) {
+            Ok(None) => {
+                summary.held += 1;
+                continue;
+            }
+            Ok(Some(finding)) => finding,
+            Err(error) => finding_of(&error).ok_or_else(|| Failure::trouble(&error))?,
         };
-        summary.broken.push((label.clone(), promise.index, finding.to_string(), place));
+        summary.broke(args, &ledger.origin, (&noted.label, None), &finding)?;
     }
     Ok(())
 }
@@ -226,15 +292,35 @@ fn keep(state: &Path, origin: &str, finding: &Finding) -> Result<String, Failure
 
 impl Summary {
     /// Takes in receipts of a ledger that another continues.
-    fn recovered(&mut self, heir: &Heir, promises: &[(String, Promise)]) {
+    fn recovered(&mut self, heir: &Heir, papers: &Papers) {
         self.heirs.push((heir.origin.clone(), heir.old.origin.clone(), heir.old.size));
-        for (label, promise) in promises {
+        for (label, promise) in &papers.promises {
             match heir.worth(promise) {
                 Worth::Continued => self.held += 1,
                 Worth::Lost => self.lost.push((label.clone(), promise.index)),
                 Worth::Undecided(why) => self.undecided.push(format!("{label}: {why}")),
             }
         }
+        for noted in &papers.notes {
+            let why = "of a ledger that another continues; compare it with a file of that one";
+            self.undecided.push(format!("{}: {why}", noted.label));
+        }
+    }
+
+    /// Something does not hold. Of many the first are kept: those that follow show the same.
+    fn broke(
+        &mut self,
+        args: &Verify,
+        origin: &str,
+        (label, index): (&str, Option<u64>),
+        finding: &Finding,
+    ) -> Result<(), Failure> {
+        let place = match self.broken.len() < SHOWN {
+            true => Some(keep(&args.state, origin, finding)?),
+            false => None,
+        };
+        self.broken.push((label.to_owned(), index, finding.to_string(), place));
+        Ok(())
     }
 
     fn verdict(&self) -> Verdict {
@@ -289,7 +375,8 @@ impl Summary {
             out.push_str(&format!("  lost: {of}, entry {index}: lost by the recovery, kept by you alone\n"));
         }
         for (of, index, why, kept) in self.broken.iter().take(SHOWN) {
-            out.push_str(&format!("  broken: {of}, entry {index}: {why}\n"));
+            let entry = index.map_or(String::new(), |index| format!(", entry {index}"));
+            out.push_str(&format!("  broken: {of}{entry}: {why}\n"));
             if let Some(kept) = kept {
                 out.push_str(&format!("          what shows it is in {kept}\n"));
             }

@@ -84,3 +84,43 @@ fn a_split_view_is_green_for_each_auditor_and_disproven_for_both() {
     verify(&["one.checkpoint", "ann.evidence"]).ok();
     rig.run(&["verify", "ann.evidence", "ledgerstone-data"]).code_is(2).says("--kept");
 }
+
+/// What an auditor was given once is held against what the server shows now.
+#[test]
+fn the_checkpoints_of_an_evidence_file_are_held_against_a_server() {
+    let rig = Rig::new();
+    let server = rig.up(&[]);
+    append(&rig, &server, "common", 20);
+    export(&rig, &server, "early.evidence", &[]);
+    assert_eq!(server.terminate().0, Some(0));
+    copy(&rig, "ledgerstone-data", "other");
+    let server = rig.up(&[]);
+    append(&rig, &server, "ann", 30);
+    export(&rig, &server, "ann.evidence", &[]);
+    let json = rig.run(&["verify", "ann.evidence", "--json"]).ok().json();
+    let key = json["manifest"]["vkey"].as_str().unwrap().to_owned();
+    let against = |server: &Server, files: &[&str]| {
+        rig.run(&[&["verify", "--key", &key, "--server", &server.url], files].concat())
+    };
+    against(&server, &["early.evidence", "ann.evidence"]).ok().says("held against");
+    let mut bytes = std::fs::read(rig.path("early.evidence")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(rig.path("changed.evidence"), bytes).unwrap();
+    against(&server, &["changed.evidence"]).code_is(1).says("broken: changed.evidence");
+    assert_eq!(server.terminate().0, Some(0));
+    // Another history, signed by the same key: longer than what Ann was given, then shorter.
+    let server = rig.up(&["--data", "other"]);
+    against(&server, &["early.evidence"]).ok();
+    against(&server, &["ann.evidence"]).code_is(1).says("its checkpoint of");
+    let token = ["--token-file", "other/admin.token", "append", "-", "--wait", "committed"];
+    let events: String =
+        (0..60).map(|n| format!("{{\"actor\":{{\"user\":{{\"name\":\"bob{n}\"}}}}}}\n")).collect();
+    rig.feed(&server, &token, events.as_bytes()).ok();
+    against(&server, &["early.evidence"]).ok();
+    against(&server, &["ann.evidence"])
+        .code_is(1)
+        .says("does not begin with the tree")
+        .says("what shows it is in");
+    assert_eq!(server.terminate().0, Some(0));
+}

@@ -1,6 +1,7 @@
 //! The checks of the verifying crates, each with the text that makes it and the text that leaves it out.
 
 mod formats;
+mod handed;
 mod keys;
 mod proofs;
 mod store;
@@ -19,7 +20,7 @@ pub struct Check {
 
 /// Every check that is disabled.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
-    [proofs::CHECKS, formats::CHECKS, keys::CHECKS, store::CHECKS].into_iter().flatten()
+    [proofs::CHECKS, formats::CHECKS, keys::CHECKS, store::CHECKS, handed::CHECKS].into_iter().flatten()
 }
 
 const fn check(name: &'static str, file: &'static str, text: &'static str, instead: &'static str) -> Check {

@@ -220,6 +220,10 @@ impl<'a> Appending<'a> {
                 }
                 429 | 503 if !patience.is_zero() => {
                     self.recorded_in_part(&mut body, &answer);
+                    // Nothing is left to be sent again, and what was waited for has not come.
+                    if body.len() == 0 {
+                        return Err(self.not_reached(&answer));
+                    }
                     let (title, detail) = answer.problem();
                     let why = detail.unwrap_or(title);
                     self.wait(&why, answer.retry_after.unwrap_or(RETRY), &mut patience);
@@ -365,6 +369,19 @@ impl<'a> Appending<'a> {
             ),
         };
         why.preceded_by(&what)
+    }
+
+    /// All that was sent is recorded, and has not come as far as was asked for.
+    fn not_reached(&self, answer: &Answer) -> Failure {
+        let why = match self.client.refused(answer) {
+            Failure::No(told) => Failure::Trouble(told),
+            trouble => trouble,
+        };
+        let level = self.args.wait.name();
+        why.preceded_by(&format!(
+            "{} recorded and durable, but not {level} yet; nothing after that was sent",
+            were(self.tally.count)
+        ))
     }
 
     /// The answer to a body was lost.

@@ -203,6 +203,7 @@ fn our_server_is_cosigned_by_our_witness() {
     sleep(Duration::from_secs(2));
     assert_eq!(get(&format!("{}/checkpoint", prefix(site.server()))), checkpoint, "it signed");
     assert!(site.standing()["signing_held"].is_string());
+    site.append(1, "committed").code_is(2).says("1 record was recorded and durable, but not committed yet");
     site.ask(&["status"]).says("refuses: ahead");
 }
 

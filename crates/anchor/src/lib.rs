@@ -22,7 +22,7 @@ mod tests;
 use tlog::{Checkpoint, Hash};
 
 pub use course::{Ask, Course, Moment, Pace, Rules, Step};
-pub use record::control::Refusal;
+pub use record::control::{Clock, Refusal};
 pub use run::{Anchor, Handle, StartError};
 pub use state::{AlarmKind, LedgerStatus, Phase, WitnessAlarm, WitnessStatus};
 
@@ -55,4 +55,6 @@ pub trait Ledger: Send + Sync {
     fn keep(&self, witnessed: Head) -> Result<(), String>;
     /// Puts a refusal on record.
     fn record(&self, refusal: &Refusal);
+    /// Puts on record that a witness has another time than this machine; `expected_ms` is the time of the witness.
+    fn record_clock(&self, witness: &str, clock: &Clock);
 }

@@ -36,6 +36,7 @@ impl Lane {
                 // What could not be stored is cosigned again with the next checkpoint.
                 Step::Keep(head) => drop(self.ledger.keep(head)),
                 Step::Record(refusal) => self.ledger.record(&refusal),
+                Step::Clock(witness, clock) => self.ledger.record_clock(&witness, &clock),
             }
         }
     }

@@ -72,6 +72,8 @@ pub struct WitnessStatus {
     pub size: Option<u64>,
     /// The time in its newest cosignature, unix seconds.
     pub cosigned_s: Option<u64>,
+    /// How far this machine's clock is from the one of the witness, in milliseconds, if more than can be explained.
+    pub clock_off_ms: Option<i64>,
     /// What is wrong at present, if anything is.
     pub trouble: Option<String>,
     /// What it refused.
@@ -119,6 +121,8 @@ pub(crate) struct Witness {
     /// Not asked before.
     pub due: Duration,
     pub trouble: Option<String>,
+    /// How far our clock is from its, when it cosigned last, if that was too far.
+    pub clock_off_ms: Option<i64>,
     /// What it said that is still to be looked up.
     pub claim: Option<(AlarmKind, Option<u64>)>,
     pub alarm: Option<WitnessAlarm>,

@@ -1,11 +1,12 @@
 //! Courses against witnesses that keep to the specification, that lie, and that are not there.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use env::{Clock, Random, SystemEnv};
+use env::{Clock as _, Random, SystemEnv};
 use net::{Answer, NetError, Request};
-use record::control::Refusal;
+use record::control::{Clock, Refusal};
 use testkit::ScriptedNet;
 use tlog::{
     AddCheckpoint, Checkpoint, CosigningKey, Hash, Origin, Policy, SigningKey, UnverifiedCheckpoint,
@@ -75,6 +76,7 @@ struct State {
     held: Option<String>,
     kept: Vec<Head>,
     records: Vec<Refusal>,
+    clocks: Vec<(String, Clock)>,
 }
 
 impl Book {
@@ -129,6 +131,9 @@ impl Ledger for Book {
     fn record(&self, refusal: &Refusal) {
         self.state.lock().unwrap().records.push(refusal.clone());
     }
+    fn record_clock(&self, witness: &str, clock: &Clock) {
+        self.state.lock().unwrap().clocks.push((witness.to_owned(), clock.clone()));
+    }
 }
 
 /// How a witness behaves.
@@ -155,12 +160,14 @@ struct Witness {
     key: CosigningKey,
     manner: Mutex<Manner>,
     seen: Mutex<Option<Head>>,
+    /// How far its clock is ahead, in seconds.
+    ahead_s: AtomicI64,
 }
 
 impl Witness {
     fn new(name: &str, seed: u8, manner: Manner) -> Arc<Self> {
         let key = CosigningKey::from_seed(name, [seed; 32]).unwrap();
-        Arc::new(Self { key, manner: Mutex::new(manner), seen: Mutex::default() })
+        Arc::new(Self { key, manner: Mutex::new(manner), seen: Mutex::default(), ahead_s: AtomicI64::new(0) })
     }
 
     fn vkey(&self) -> VerifierKey {
@@ -199,7 +206,9 @@ impl Witness {
             return (422, String::new());
         }
         *seen = Some(Head { note: request.checkpoint_note, checkpoint: new.clone() });
-        (200, format!("{}\n", self.key.cosign(&new, 1_700_000_000)))
+        let now_s =
+            (SystemEnv::new().now_ms() / 1000).saturating_add_signed(self.ahead_s.load(Ordering::Relaxed));
+        (200, format!("{}\n", self.key.cosign(&new, now_s)))
     }
 
     fn answer(&self, request: &Request) -> Result<Answer, NetError> {
@@ -232,7 +241,7 @@ impl Witness {
 /// A clock that runs a hundred times as fast.
 struct Fast(SystemEnv);
 
-impl Clock for Fast {
+impl env::Clock for Fast {
     fn now_ms(&self) -> u64 {
         self.0.now_ms()
     }
@@ -474,4 +483,43 @@ fn no_quorum_and_no_witnesses() {
         Anchor::start(vec![(book.clone(), rules)], Arc::new(ScriptedNet::new()), Arc::new(SystemEnv::new()));
     assert!(book.held().is_none());
     assert!(anchor.unwrap().handle().of("main").unwrap().own_suffice);
+}
+
+#[test]
+fn a_witness_with_another_time_is_told_once_until_it_agrees() {
+    let book = Book::new(leaves("a", 20));
+    let witnesses = three([Manner::Honest; 3]);
+    witnesses[1].ahead_s.store(3600, Ordering::Relaxed);
+    witnesses[2].ahead_s.store(-3600, Ordering::Relaxed);
+    let (anchor, _net) = start(&book, &witnesses, 3);
+    let off = |at: usize| anchor.handle().of("main").unwrap().witnesses[at].clock_off_ms;
+    let grow = || {
+        book.append(3);
+        let size = book.head().unwrap().checkpoint.size;
+        until("all have cosigned", || kept(&book) == size);
+    };
+    until("the gate is open", || book.held().is_none());
+    (0..3).for_each(|_| grow());
+    let told = || {
+        let mut told = book.state.lock().unwrap().clocks.clone();
+        told.sort_by(|one, other| one.0.cmp(&other.0));
+        told
+    };
+    let first = told();
+    assert_eq!(first.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["w1", "w2"]);
+    // Ours lies as near to theirs as waiting for the answer allows, so the hour is not quite whole.
+    let hour = 3_500_000..=3_700_000;
+    assert!(hour.contains(&(first[0].1.expected_ms - first[0].1.wall_ms)), "{first:?}");
+    assert!(hour.contains(&(first[1].1.wall_ms - first[1].1.expected_ms)), "{first:?}");
+    assert!(off(0).is_none() && off(1).is_some_and(|ms| ms < 0) && off(2).is_some_and(|ms| ms > 0));
+
+    witnesses[1].ahead_s.store(0, Ordering::Relaxed);
+    grow();
+    until("it agrees again", || off(1).is_none());
+    assert_eq!(told(), first);
+    witnesses[1].ahead_s.store(60, Ordering::Relaxed);
+    grow();
+    assert_eq!(told().len(), 3);
+    assert!(book.state.lock().unwrap().records.is_empty(), "no witness has refused");
+    anchor.stop(Duration::from_secs(5));
 }

@@ -66,6 +66,7 @@ fn witness(status: &LedgerStatus, witness: &WitnessStatus) -> Value<'static> {
         ("size", or_null(witness.size)),
         ("lag", or_null(witness.size.map(|size| status.size.saturating_sub(size)))),
         ("cosigned_s", or_null(witness.cosigned_s)),
+        ("clock_off_ms", or_null(witness.clock_off_ms)),
         ("trouble", or_null(witness.trouble.clone())),
         ("alarm", alarm.unwrap_or(Value::Null)),
     ]))

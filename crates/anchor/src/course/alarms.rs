@@ -12,7 +12,7 @@ use crate::state::{AlarmKind, Phase, WitnessAlarm};
 use crate::words::explain;
 
 /// Most refusals of one run that are put on record: a witness that lies may say something new each time.
-const RECORDS_MAX: u64 = 256;
+pub(super) const RECORDS_MAX: u64 = 256;
 
 impl Course {
     /// A witness says that it has seen what we have not. Signing stops at once, and what it can show for it comes after;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use net::{Answer, NetError};
+use record::control::Clock;
 use tlog::witness::{check_cosignatures, parse_size};
 use tlog::{Checkpoint, Hash, Note, Signature, UnverifiedCheckpoint, VerifiedCheckpoint, VerifiedSignature};
 
+use super::alarms::RECORDS_MAX;
 use super::{Ask, Course, Moment, Step};
 use crate::Head;
 use crate::state::{AlarmKind, Phase, WitnessAlarm};
@@ -13,6 +15,9 @@ use crate::words::short;
 
 /// So often in a row a witness may say that it has another size than it was asked about.
 const MOVES: u32 = 3;
+/// How far the time of a cosignature may lie outside of question and answer: it is in whole seconds, and clocks that are
+/// kept by NTP differ by less than that.
+const CLOCK_TOLERANCE_MS: u64 = 2000;
 
 impl Course {
     /// What follows from an answer. `root` is the root of the first entries of the newest checkpoint, `jitter` from 0 to
@@ -118,6 +123,7 @@ impl Course {
     /// A witness has cosigned: whatever it said before, this is the largest tree it has seen.
     fn agreed(&mut self, witness: usize, head: &Head, signature: VerifiedSignature, at: Moment) -> Vec<Step> {
         let (size, starting) = (head.checkpoint.size, self.phase == Phase::Starting);
+        let mut steps = self.watch_clock(witness, &signature, at);
         let state = &mut self.witnesses[witness];
         state.known = Some(size);
         state.last = Some((size, signature, at.now));
@@ -135,15 +141,30 @@ impl Course {
         let (met, count) = self.quorum_of(size);
         let more = self.kept.is_none_or(|(kept, cosigned)| size > kept || size == kept && count > cosigned);
         if !met || !more || size == 0 || self.rules.policy.is_none() {
+            return steps;
+        }
+        if let Ok(witnessed) = self.witnessed(head) {
+            self.kept = Some((size, count));
+            steps.push(Step::Keep(witnessed));
+        }
+        steps
+    }
+
+    /// A cosignature is given while it is waited for: if both clocks are right, its time lies between question and answer.
+    /// What does not is told once, until the witness agrees again. Nothing else follows: either clock may be the wrong one.
+    fn watch_clock(&mut self, witness: usize, signature: &VerifiedSignature, at: Moment) -> Vec<Step> {
+        let Some(theirs) = signature.timestamp().map(|seconds| seconds.saturating_mul(1000)) else {
+            return Vec::new();
+        };
+        let waited = self.rules.pace.timeout.as_millis() as u64;
+        let ours = theirs.clamp(at.now_ms.saturating_sub(waited), at.now_ms);
+        let off = (ours.abs_diff(theirs) > CLOCK_TOLERANCE_MS).then(|| millis(ours) - millis(theirs));
+        let before = std::mem::replace(&mut self.witnesses[witness].clock_off_ms, off);
+        if off.is_none() || before.is_some() || self.clocks >= RECORDS_MAX {
             return Vec::new();
         }
-        match self.witnessed(head) {
-            Ok(witnessed) => {
-                self.kept = Some((size, count));
-                vec![Step::Keep(witnessed)]
-            }
-            Err(_) => Vec::new(),
-        }
+        self.clocks += 1;
+        vec![Step::Clock(self.name(witness), Clock { expected_ms: theirs, wall_ms: ours })]
     }
 
     /// The checkpoint with the ledger's signature and the cosignatures on it, and nothing else.
@@ -222,4 +243,8 @@ impl Course {
         state.due = at.now + wait.mul_f64(0.75 + at.jitter.clamp(0.0, 1.0) / 2.0);
         Vec::new()
     }
+}
+
+fn millis(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
 }

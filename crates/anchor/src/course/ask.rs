@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use net::Request;
-use record::control::Refusal;
+use record::control::{Clock, Refusal};
 use tlog::witness::origin_hash;
 use tlog::{AddCheckpoint, Hash};
 
@@ -59,6 +59,8 @@ pub enum Step {
     Keep(Head),
     /// Put this on record.
     Record(Refusal),
+    /// Put on record that this witness has another time than this machine.
+    Clock(String, Clock),
 }
 
 /// When something happened, and how much of the wait after a failure is left to chance.

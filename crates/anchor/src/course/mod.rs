@@ -37,6 +37,8 @@ pub struct Course {
     /// Size, and cosignatures, of what was kept last.
     kept: Option<(u64, usize)>,
     refusals: u64,
+    /// Disagreements of clocks that were put on record.
+    clocks: u64,
     size: u64,
 }
 
@@ -57,6 +59,7 @@ impl Course {
             told: String::new(),
             kept: None,
             refusals: 0,
+            clocks: 0,
             size: 0,
         }
     }
@@ -178,6 +181,7 @@ impl Course {
             own: own(&witness.name()),
             size: state.last.as_ref().map(|(size, ..)| *size),
             cosigned_s: state.last.as_ref().and_then(|(_, signature, _)| signature.timestamp()),
+            clock_off_ms: state.clock_off_ms,
             trouble: state.trouble.clone(),
             alarm: state.alarm.clone(),
         };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use anchor::{Anchor, Head, Ledger, Pace, Refusal, Rules};
+use anchor::{Anchor, Clock, Head, Ledger, Pace, Refusal, Rules};
 use env::Env;
 use ledger::{Engine, LedgerInfo, Request, Witnessed};
 use net::{HttpNet, Plain, TlsSettings};
@@ -167,6 +167,21 @@ impl Ledger for Gated {
         log(self.env.as_ref(), &format!("error: ledger {}: {}", self.name, refusal.detail));
         if let Ok(engine) = self.engine() {
             let records = vec![(Kind::Cut, refusal.to_draft())];
+            engine.submit(Request::Control { ledger: self.number, records, pending: None });
+        }
+    }
+
+    fn record_clock(&self, witness: &str, clock: &Clock) {
+        let Clock { expected_ms, wall_ms } = clock;
+        let name = &self.name;
+        let what =
+            format!("its cosignature was given at {expected_ms} ms, when this machine had {wall_ms} ms");
+        log(
+            self.env.as_ref(),
+            &format!("warning: ledger {name}: witness {witness} has another time: {what}"),
+        );
+        if let Ok(engine) = self.engine() {
+            let records = vec![(Kind::Cut, clock.to_draft())];
             engine.submit(Request::Control { ledger: self.number, records, pending: None });
         }
     }

@@ -17,6 +17,7 @@ use crate::server::Server;
 pub(crate) async fn list(caller: Caller, State(server): State<Arc<Server>>) -> Result<Response, Problem> {
     caller.require(Action::Ledgers, None)?;
     let reads = server.engine.reads();
+    let infos = reads.ledgers();
     let rows = server
         .ledgers()
         .iter()
@@ -27,7 +28,7 @@ pub(crate) async fn list(caller: Caller, State(server): State<Arc<Server>>) -> R
             ("name", Value::from(ledger.info.name.clone())),
             ("id", Value::from(hex::encode(&ledger.info.id))),
             ("origin", Value::from(ledger.info.origin.clone())),
-            ("vkey", Value::from(ledger.info.vkey.clone())),
+            ("vkey", Value::from(infos[ledger.number].in_force(progress.committed))),
             ("prefix", Value::from(format!("/{}", ledger.prefix))),
             ("durable", Value::from(progress.durable)),
             ("committed", Value::from(progress.committed)),

@@ -55,10 +55,14 @@ fn health(status: &Status, ledgers: usize) -> (StatusCode, Object<'static>) {
 
 /// `GET /.well-known/ledgerstone`. Names of ledgers are not in it: they may be names of tenants.
 pub(crate) async fn well_known(State(server): State<Arc<Server>>) -> Response {
+    let reads = server.engine.reads();
+    let infos = reads.ledgers();
     let ledger = |ledger: &crate::server::Ledger| {
+        // Of the checkpoint that is served: while nothing may be signed, that is still by the key before a change.
+        let vkey = infos[ledger.number].in_force(reads.progress(ledger.number).committed);
         Value::Object(Object::from_iter([
             ("origin", Value::from(ledger.info.origin.clone())),
-            ("vkey", Value::from(ledger.info.vkey.clone())),
+            ("vkey", Value::from(vkey)),
             ("prefix", Value::from(format!("/{}", ledger.prefix))),
         ]))
     };

@@ -41,6 +41,15 @@ pub struct LedgerInfo {
     pub keys: Vec<(u64, VerifierKey)>,
 }
 
+impl LedgerInfo {
+    /// The key that signs trees of so many entries: docs/format.md, section 10.
+    pub fn in_force(&self, size: u64) -> String {
+        let mut keys = self.keys.iter().rev();
+        let key = keys.find(|(index, _)| *index == 0 || *index < size);
+        key.map_or_else(|| self.vkey.clone(), |(_, key)| key.to_string())
+    }
+}
+
 /// How far a ledger has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {

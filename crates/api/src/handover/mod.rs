@@ -70,7 +70,7 @@ pub(crate) async fn evidence(
         exporter_id: grant.id.clone(),
         exporter_label: grant.label.clone(),
         program: concat!("ledgerstone ", env!("CARGO_PKG_VERSION")).to_owned(),
-        vkey: in_force(&info, at.checkpoint.size),
+        vkey: info.in_force(at.checkpoint.size),
         ledger_id: ledger.info.id,
         selection,
         withheld,
@@ -134,13 +134,6 @@ async fn snapshot(
         Ok(Ok(published)) => Ok(published),
         _ => Err(Problem::unavailable("what is wanted is not yet in a signed checkpoint", 1000)),
     }
-}
-
-/// The key that signs trees of so many entries.
-fn in_force(ledger: &LedgerInfo, size: u64) -> String {
-    let mut keys = ledger.keys.iter().rev();
-    let key = keys.find(|(index, _)| *index == 0 || *index < size);
-    key.map_or_else(|| ledger.vkey.clone(), |(_, key)| key.to_string())
 }
 
 fn names(withheld: &[record::facet::Facet]) -> String {

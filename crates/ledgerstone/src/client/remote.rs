@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead, Read};
 use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use base64::Engine as _;
@@ -66,7 +66,7 @@ pub(super) fn verify(
             return Err(Failure::trouble("the server describes a ledger in a way that is not understood"));
         };
         ledger.verify(key, &mut report, bar)?;
-        if ledger.sealed_change.load(Ordering::Relaxed) > 0 {
+        if ledger.keys_unseen.load(Ordering::Relaxed) {
             may_be_former.push(ledger.origin.clone());
         }
         if let Some(policy) = policy {
@@ -117,8 +117,8 @@ struct Remote<'a> {
     name: Option<(String, [u8; 32])>,
     /// Whether the payloads turned out not to be for whoever asks.
     closed: AtomicBool,
-    /// Index of the first change of its key that could not be looked into; 0 for none.
-    sealed_change: AtomicU64,
+    /// Whether its key may have changed before, in records that could not be looked into.
+    keys_unseen: AtomicBool,
 }
 
 /// The tiles of a server for any size up to that of its checkpoint: each is a prefix of one that is served.
@@ -181,7 +181,6 @@ impl<'a> Remote<'a> {
             Some((json::text(ledger, "name")?.to_owned(), id))
         });
         let closed = AtomicBool::new(name.is_none());
-        let sealed_change = AtomicU64::new(0);
         Some(Remote {
             client,
             prefix,
@@ -189,7 +188,7 @@ impl<'a> Remote<'a> {
             vkey: text("vkey")?,
             name,
             closed,
-            sealed_change,
+            keys_unseen: AtomicBool::new(false),
         })
     }
 
@@ -224,6 +223,7 @@ impl<'a> Remote<'a> {
             Ok(()) => report.payloads_opened &= !closed,
             Err(Denied::Rights(why, _)) => {
                 ledger.good_below = 0;
+                self.keys_unseen.store(true, Ordering::Relaxed);
                 report.undecided.push(format!("{}: not allowed to read it: {why}", self.label()));
             }
             Err(Denied::Other(failure)) => return Err(failure),
@@ -367,7 +367,7 @@ impl<'a> Remote<'a> {
             report.notes.push(format!("{}: {partial} records are erased or withheld in part", self.origin));
         }
         if let Some(index) = sealed_change {
-            self.sealed_change.store(index, Ordering::Relaxed);
+            self.keys_unseen.store(true, Ordering::Relaxed);
             report.notes.push(format!(
                 "{}: the key changed at index {index}; who changed it was not checked, since that record is not open to us",
                 self.label()

@@ -113,7 +113,7 @@ fn the_checkpoints_of_an_evidence_file_are_held_against_a_server() {
     let server = rig.up(&["--data", "other"]);
     against(&server, &["early.evidence"]).ok();
     against(&server, &["ann.evidence"]).code_is(1).says("its checkpoint of");
-    let token = ["--token-file", "other/admin.token", "append", "-", "--wait", "committed"];
+    let token = ["append", "-", "--token-file", "other/admin.token", "--wait", "committed"];
     let events: String =
         (0..60).map(|n| format!("{{\"actor\":{{\"user\":{{\"name\":\"bob{n}\"}}}}}}\n")).collect();
     rig.feed(&server, &token, events.as_bytes()).ok();

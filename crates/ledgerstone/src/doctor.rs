@@ -20,8 +20,9 @@ use crate::settings::Settings;
 use crate::terminal::{self, Paint};
 use crate::time::rfc3339;
 
-/// Share of the disk that must be free, in percent.
+/// So much of the disk must be free, in percent or in bytes: a small share of a large disk is still room for days.
 const FREE_PERCENT: u64 = 10;
+const FREE_BYTES: u64 = 10 << 30;
 /// From this length on the write-ahead log is longer than sealing alone leaves it.
 const LOG_LONG: u64 = 1 << 30;
 
@@ -287,7 +288,7 @@ fn disk(data: &Path) -> Result<Finding, Failure> {
     let (free, all) = (space.f_bavail * space.f_frsize, (space.f_blocks * space.f_frsize).max(1));
     let percent = free as u128 * 100 / u128::from(all);
     let found = format!("{} GiB free, {percent} %", free >> 30);
-    Ok(match percent < u128::from(FREE_PERCENT) {
+    Ok(match percent < u128::from(FREE_PERCENT) && free < FREE_BYTES {
         true => mend(
             "disk",
             found,

@@ -1,7 +1,6 @@
 //! A ledger's signing key changes, and the machine goes down at every operation of that (docs/format.md, section 10).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(clippy::print_stdout, reason = "a run tells its seed and its size")]
 
 use evidence::layout;
 use ledger::SigningGates;

@@ -219,6 +219,7 @@ fn nobody_to_ask() -> anchor::Anchor {
             Ok(())
         }
         fn record(&self, _: &anchor::Refusal) {}
+        fn record_clock(&self, _: &str, _: &anchor::Clock) {}
     }
     let key = tlog::SigningKey::from_seed("log.example", [1; 32]).unwrap();
     let witness = tlog::CosigningKey::from_seed("w.example", [2; 32]).unwrap();

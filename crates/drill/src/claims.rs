@@ -380,6 +380,40 @@ pub fn markdown() -> String {
 mod tests {
     use super::*;
 
+    /// What `verify` says of itself is what the table says of whoever holds nothing more.
+    #[test]
+    fn what_a_verification_says_it_can_not_detect_is_in_the_table() {
+        use verifier::{Anchor, limits};
+        let sight = |attacker, operation, holds| {
+            let row = CLAIMS.iter().find(|row| (row.attacker, row.operation) == (attacker, operation));
+            row.map(|row| row.sight(holds))
+        };
+        let (another, older, anew) = (
+            "another ledger in the place of this one",
+            "an older copy of the whole store",
+            "with the signing key",
+        );
+        for (anchor, holds) in [
+            (Anchor::None, Holds::Nothing),
+            (Anchor::Key, Holds::Key),
+            (Anchor::Kept, Holds::Kept),
+            (Anchor::Witnessed, Holds::Quorum),
+        ] {
+            let said = limits(anchor).cannot_detect;
+            for (words, attacker, operation) in [
+                (another, Attacker::NoKey, Operation::Forge),
+                (older, Attacker::NoKey, Operation::Rollback),
+                (anew, Attacker::Key, Operation::Rewrite),
+            ] {
+                let unseen = sight(attacker, operation, holds) == Some(Sight::Not);
+                assert_eq!(said.contains(words), unseen, "{anchor:?}: {words}");
+            }
+            for operation in [Operation::Edit, Operation::Remove, Operation::Reorder, Operation::Truncate] {
+                assert_eq!(sight(Attacker::NoKey, operation, holds), Some(Sight::Detected), "{anchor:?}");
+            }
+        }
+    }
+
     #[test]
     fn every_risk_that_is_told_is_a_row_that_is_drilled() {
         for tier in Tier::ALL {

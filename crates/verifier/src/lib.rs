@@ -4,6 +4,7 @@
 mod compare;
 mod directory;
 mod handed;
+mod limits;
 mod ots;
 mod output;
 mod predecessor;
@@ -23,6 +24,7 @@ pub use handed::{
     evidence_json, evidence_notes, evidence_text, is_evidence_file, verify_evidence, verify_evidence_by,
     verify_evidence_with,
 };
+pub use limits::{Limits, limits};
 pub use ots::{OtsReport, is_ots_file, ots_json, ots_text, parse_header, verify_ots};
 pub use output::{json, receipt_json, receipt_text, text};
 pub use predecessor::hold_predecessor;

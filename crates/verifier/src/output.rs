@@ -3,6 +3,7 @@ use evidence::verify::{Anchor, Damage, LedgerKey, LedgerReport, Report};
 use record::canonical;
 use record::json::{Object, Value};
 
+use crate::limits::{Limits, limits};
 use crate::receipt::ReceiptReport;
 
 /// Most places told in the text for people; the JSON has all.
@@ -36,6 +37,10 @@ pub fn text(report: &Report) -> String {
                 "  anchor     none: self-consistent, key not pinned; give --key with a key you got elsewhere\n"
             }
         };
+        if report.damage.is_empty() {
+            let Limits { detects, cannot_detect } = limits(ledger.anchor);
+            out += &format!("  detects    {detects}\n  misses     {cannot_detect}\n");
+        }
         if let Some(old) = &ledger.predecessor {
             out += &format!("  continues  {} at {} entries\n", old.origin, old.size);
         }
@@ -170,6 +175,9 @@ fn ledger(ledger: &LedgerReport) -> Value<'static> {
     object.insert("payloads", ledger.payloads);
     object.insert("uncommitted", ledger.uncommitted);
     object.insert("anchor", anchor(ledger.anchor));
+    let Limits { detects, cannot_detect } = limits(ledger.anchor);
+    object.insert("detects", detects.to_owned());
+    object.insert("cannot_detect", cannot_detect.to_owned());
     object.insert("good_below", ledger.good_below);
     if let Some(old) = &ledger.predecessor {
         object.insert("continues", continues(old));

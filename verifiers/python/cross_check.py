@@ -241,7 +241,8 @@ class Cross:
             path.write_bytes(data)
             self.agree(name, path, expected=verdict)
             said, told = self.theirs(path, "--json")
-            found = {one["check"] for one in json.loads(told)["damage"]}
+            # One line for programs; what stands below it is for people.
+            found = {one["check"] for one in json.loads(told.splitlines()[0])["damage"]}
             if check is not None and check not in found:
                 self.tell("%s: %s is not among what the program found" % (name, check), self.ours(path), (said, told))
         path.write_bytes(erased_by_an_unknown_record())

@@ -112,6 +112,14 @@ impl Witness {
     }
 }
 
+impl Drop for Witness {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn assert_cosigned(log: &Log, size: u64, body: &str, witness: &VerifierKey) {
     let note = log.note(size);
     let parsed = UnverifiedCheckpoint::parse(note.as_bytes()).unwrap();

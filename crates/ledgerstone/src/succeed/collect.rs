@@ -87,11 +87,14 @@ impl Found {
     }
 
     fn folder(&mut self, dir: &Path, depth: usize, files: &mut usize) -> Result<(), Failure> {
-        let mut paths: Vec<PathBuf> =
-            fs::read_dir(dir).about("read", dir)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        let entries = fs::read_dir(dir).about("read", dir)?;
+        let mut paths = entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<std::io::Result<Vec<PathBuf>>>()
+            .about("read", dir)?;
         paths.sort();
         for path in paths {
-            let Ok(meta) = fs::symlink_metadata(&path) else { continue };
+            let meta = fs::symlink_metadata(&path).about("look at", &path)?;
             if meta.is_dir() && depth < DEPTH_MAX {
                 match path.join(evidence::layout::REGISTER).is_file() {
                     true => self.store(&path),
@@ -103,10 +106,15 @@ impl Found {
                     let why = format!("more than {FILES_MAX} files: name those that matter");
                     return Err(Failure::trouble(format!("{}: {why}", dir.display())));
                 }
-                // What can't be read is of somebody else; a key file must not be opened for nothing either.
-                if path.extension().is_none_or(|extension| extension != "key") {
-                    self.file(&path).unwrap_or_default();
+                // A key file must not be opened for nothing. What can't be read may be what saw the most: it is told.
+                if path.extension().is_none_or(|extension| extension != "key")
+                    && let Err(failure) = self.file(&path)
+                {
+                    self.silent.push((path.display().to_string(), failure.message().to_owned()));
                 }
+            } else if meta.is_file() {
+                let why = "it is large and was not looked into: name it, if it matters".to_owned();
+                self.silent.push((path.display().to_string(), why));
             }
         }
         Ok(())
